@@ -1,0 +1,243 @@
+//! The checked configuration: what `rowhouse.toml` means once every problem is out of it. Immutable.
+//!
+//! `raw` reads what was written and gathers every problem at once; only values that passed land here.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rowhouse_tenancy::ids::{SettingName, TenantId};
+use rowhouse_tenancy::jwt;
+use rowhouse_tenancy::secret::Secret;
+
+/// Everything the gateway needs to know before it opens a socket.
+#[derive(Debug)]
+pub struct Config {
+    /// The RDS Data API door.
+    pub http: Http,
+    /// Liveness, readiness and metrics.
+    pub admin: Admin,
+    /// How the log looks.
+    pub log: Log,
+    /// Threads and connections towards PostgreSQL.
+    pub pool: Pool,
+    /// Every limit a caller can meet.
+    pub limits: Limits,
+    /// PostgreSQL servers by name.
+    pub servers: Vec<Arc<Server>>,
+    /// What callers name in `resourceArn`.
+    pub resources: Vec<Resource>,
+    /// What callers name in `secretArn`.
+    pub secrets: Vec<RoleSecret>,
+    /// Long-lived AWS-style access keys.
+    pub access_keys: Vec<AccessKey>,
+    /// The region SigV4 scopes must name.
+    pub region: String,
+    /// Who may sign JWTs, and for whom. `None`: Bearer tokens are refused.
+    pub jwt: Option<jwt::Verifier>,
+    /// The local key of `rowhouse token`. Never used to verify.
+    pub signer: Option<jwt::Signer>,
+    /// Findings of the start-up gate the operator has accepted by name.
+    pub gate_accept: Vec<String>,
+}
+
+/// The RDS Data API door.
+#[derive(Debug)]
+pub struct Http {
+    /// Address to listen on; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Client connections held at once, over all shards.
+    pub connections_max: usize,
+    /// A connection with no request for this long is closed.
+    pub idle_timeout: Duration,
+    /// The head of a request must be complete within this time.
+    pub head_timeout: Duration,
+    /// The body of a request must be complete within this time.
+    pub body_timeout: Duration,
+}
+
+/// The admin address.
+#[derive(Debug)]
+pub struct Admin {
+    /// Address to listen on; port 0 picks a free one.
+    pub listen: SocketAddr,
+}
+
+/// How the log looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Log {
+    /// JSON lines instead of text.
+    pub json: bool,
+    /// The least severe level that is written.
+    pub level: LogLevel,
+}
+
+/// Severity of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Only what an operator must act on.
+    Error,
+    /// Also what may need an operator soon.
+    Warn,
+    /// Also starts, stops, refusals.
+    Info,
+    /// Also every request.
+    Debug,
+}
+
+/// Threads and connections towards PostgreSQL. Counts are for each shard.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    /// Threads that serve requests, each with its own listener and connections.
+    pub shards: usize,
+    /// Packed connections for statements known to be fast, for each database and role.
+    pub fast_connections: usize,
+    /// Requests in flight on one fast connection.
+    pub fast_depth: usize,
+    /// A statement on a fast connection is cancelled after this time and run again on a slow one.
+    pub fast_statement_timeout: Duration,
+    /// Connections for unknown and slow statements, one statement at a time.
+    pub slow_connections: usize,
+    /// Connections that explicit transactions may own at once.
+    pub transaction_connections: usize,
+    /// Requests that may wait for a connection; more are refused.
+    pub waiting_max: usize,
+    /// How long a request waits for a connection.
+    pub wait_timeout: Duration,
+    /// How long connecting and authenticating may take.
+    pub connect_timeout: Duration,
+    /// A connection nobody used for this long is closed.
+    pub idle_timeout: Duration,
+    /// Prepared statements kept on one connection.
+    pub prepared_max: usize,
+}
+
+/// Every limit a caller can meet. The defaults are the RDS Data API's own.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of one request body.
+    pub request_bytes_max: usize,
+    /// Characters of one SQL statement.
+    pub sql_chars_max: usize,
+    /// Bytes of one result, as JSON.
+    pub result_bytes_max: usize,
+    /// Parameters of one statement.
+    pub parameters_max: usize,
+    /// Parameter sets of one batch.
+    pub parameter_sets_max: usize,
+    /// How long a statement may run.
+    pub statement_timeout: Duration,
+    /// A transaction nobody used for this long is rolled back.
+    pub transaction_idle_timeout: Duration,
+    /// A transaction older than this is rolled back.
+    pub transaction_age_max: Duration,
+    /// How long `SIGTERM` waits for work in flight.
+    pub drain_timeout: Duration,
+}
+
+/// A PostgreSQL server.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Server {
+    /// The name resources use for it.
+    pub name: String,
+    /// Where it listens.
+    pub address: ServerAddress,
+    /// Whether and how TLS protects the way there.
+    pub tls: ServerTls,
+}
+
+/// Where a PostgreSQL server listens.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub enum ServerAddress {
+    /// A directory with the socket `.s.PGSQL.<port>`.
+    Unix {
+        /// The directory.
+        directory: PathBuf,
+        /// The port that names the socket.
+        port: u16,
+    },
+    /// TCP.
+    Tcp {
+        /// Host name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+}
+
+/// TLS towards a PostgreSQL server, in libpq's words for `sslmode`.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub enum ServerTls {
+    /// Never; for unix sockets and loopback.
+    Disable,
+    /// TLS with the certificate checked against the roots of `ca_file`, but any host name.
+    VerifyCa {
+        /// PEM file with the roots.
+        ca_file: PathBuf,
+    },
+    /// TLS with certificate and host name checked against the roots of `ca_file`.
+    VerifyFull {
+        /// PEM file with the roots.
+        ca_file: PathBuf,
+    },
+}
+
+/// What callers name in `resourceArn`.
+#[derive(Debug)]
+pub struct Resource {
+    /// The ARN, matched exactly (AWS matches the case, too).
+    pub arn: String,
+    /// The server behind it.
+    pub server: Arc<Server>,
+    /// The database of calls that name none.
+    pub default_database: String,
+    /// The databases that can be named.
+    pub databases: Vec<Arc<Database>>,
+}
+
+/// One database of a resource.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Database {
+    /// Its name.
+    pub name: String,
+    /// The settings that receive the principal's tenant at the start of every transaction.
+    pub tenant_settings: Vec<SettingName>,
+}
+
+/// What callers name in `secretArn`: a role and its password.
+#[derive(Debug)]
+pub struct RoleSecret {
+    /// The ARN or name callers use.
+    pub arn: String,
+    /// The PostgreSQL role.
+    pub role: String,
+    /// Its password.
+    pub password: Secret,
+    /// Which kinds of principal may use it.
+    pub principals: Vec<PrincipalKind>,
+}
+
+pub use rowhouse_tenancy::principal::PrincipalKind;
+
+/// A long-lived AWS-style access key.
+#[derive(Debug)]
+pub struct AccessKey {
+    /// The access key id.
+    pub id: String,
+    /// The secret access key.
+    pub secret: Secret,
+    /// What its holder may choose.
+    pub grants: AccessKeyGrant,
+}
+
+/// What the holder of an access key is.
+#[derive(Debug, Clone)]
+pub enum AccessKeyGrant {
+    /// A trusted application that picks the tenant itself.
+    App,
+    /// An operator; subject to the database role only.
+    Admin,
+    /// One tenant, for good.
+    Tenant(TenantId),
+}
