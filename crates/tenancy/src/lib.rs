@@ -1,1 +1,26 @@
-//! placeholder
+//! Who may ask, as whom, and what PostgreSQL is told about it, as plain values.
+//!
+//! A credential goes in (a JWT, an AWS Signature Version 4 header, a name from the configuration), a
+//! [`Principal`] comes out, and from the principal the [`Prologue`]: the settings that open every
+//! transaction and that row-level security reads.
+//!
+//! What is absent here, on purpose:
+//! - no socket, no file, no clock, no randomness: time, keys and random bytes are arguments;
+//! - no SQL of a caller: the only statement known here is the one call of `set_config`;
+//! - no way from text to an identity except the one constructor of its type in [`ids`];
+//! - no secret that prints: [`Secret`] has neither a telling `Debug` nor a telling `Display`;
+//! - no public error text: a refusal's words are for the log, the door has one sentence for all.
+
+pub mod ids;
+pub mod jwt;
+pub mod principal;
+pub mod prologue;
+pub mod secret;
+pub mod sigv4;
+
+mod excerpt;
+
+pub use ids::{InvalidId, RoleName, SettingName, TenantId};
+pub use principal::{Principal, PrincipalKind};
+pub use prologue::Prologue;
+pub use secret::Secret;
