@@ -89,15 +89,8 @@ impl Verifier {
     fn check_signature(&self, header: &Header, token: &Compact<'_>) -> Result<(), Refusal> {
         let algorithm = Algorithm::parse(&header.alg)
             .ok_or_else(|| Refusal::Algorithm(Excerpt::of(&header.alg)))?;
-        let mut named = self
-            .config
-            .keys
-            .iter()
-            .filter(|key| key.answers_to(header.kid.as_deref()));
-        let mut fitting = named
-            .clone()
-            .filter(|key| key.algorithm() == algorithm)
-            .peekable();
+        let mut named = self.config.keys.iter().filter(|key| key.answers_to(header.kid.as_deref()));
+        let mut fitting = named.clone().filter(|key| key.algorithm() == algorithm).peekable();
         if fitting.peek().is_none() {
             return Err(match (&header.kid, named.next()) {
                 (Some(kid), None) => Refusal::UnknownKey(Excerpt::of(kid)),
@@ -141,22 +134,18 @@ impl<'a> Compact<'a> {
         let (header, payload) = signed.split_once('.').ok_or(Refusal::NotCompact)?;
         let segments = [header, payload, signature];
         // An empty signature is how unsecured tokens (RFC 7518, `alg` none) end.
-        if segments
-            .iter()
-            .any(|segment| segment.is_empty() || segment.contains('.'))
-        {
+        if segments.iter().any(|segment| segment.is_empty() || segment.contains('.')) {
             return Err(Refusal::NotCompact);
         }
-        Ok(Self {
-            signed,
-            header,
-            payload,
-            signature,
-        })
+        Ok(Self { signed, header, payload, signature })
     }
 
     fn header(&self) -> Result<Header, Refusal> {
         let bytes = key::decode_segment(self.header, "header")?;
+        // The derived reader would also take a JSON array of the fields' values.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(Refusal::Malformed("header"));
+        }
         let header: Header =
             serde_json::from_slice(&bytes).map_err(|_| Refusal::Malformed("header"))?;
         if header.crit {

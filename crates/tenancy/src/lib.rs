@@ -1,8 +1,8 @@
 //! Who may ask, as whom, and what PostgreSQL is told about it, as plain values.
 //!
-//! A credential goes in (a JWT, an AWS Signature Version 4 header, a name from the configuration), a
-//! [`Principal`] comes out, and from the principal the [`Prologue`]: the settings that open every
-//! transaction and that row-level security reads.
+//! A credential goes in (a JWT, an AWS Signature Version 4 header, a name from the configuration),
+//! a [`Principal`] comes out, and from the principal the [`Prologue`]: the settings that open
+//! every transaction and that row-level security reads.
 //!
 //! What is absent here, on purpose:
 //! - no socket, no file, no clock, no randomness: time, keys and random bytes are arguments;

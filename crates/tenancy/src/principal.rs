@@ -40,9 +40,7 @@ impl PrincipalKind {
 
     /// Reads the word that [`PrincipalKind::as_str`] writes.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Tenant, Self::App, Self::Admin]
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
+        [Self::Tenant, Self::App, Self::Admin].into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
@@ -66,20 +64,14 @@ impl Principal {
     #[must_use]
     pub fn with_role(self, role: RoleName) -> Self {
         let identity = Arc::unwrap_or_clone(self.0);
-        Self(Arc::new(Identity {
-            role: Some(role),
-            ..identity
-        }))
+        Self(Arc::new(Identity { role: Some(role), ..identity }))
     }
 
     /// The same caller, no longer accepted from this second on.
     #[must_use]
     pub fn expiring_at(self, unix_s: u64) -> Self {
         let identity = Arc::unwrap_or_clone(self.0);
-        Self(Arc::new(Identity {
-            expires_at: Some(unix_s),
-            ..identity
-        }))
+        Self(Arc::new(Identity { expires_at: Some(unix_s), ..identity }))
     }
 
     /// What the caller may choose.
@@ -111,13 +103,7 @@ impl Principal {
 
     fn new(kind: PrincipalKind, tenant: Option<TenantId>, subject: &str) -> Self {
         let subject = subject.to_owned();
-        Self(Arc::new(Identity {
-            kind,
-            tenant,
-            subject,
-            role: None,
-            expires_at: None,
-        }))
+        Self(Arc::new(Identity { kind, tenant, subject, role: None, expires_at: None }))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::principal::{Principal, PrincipalKind};
 /// The settings to make, in order, transaction-locally and in one call.
 ///
 /// The values travel as bind parameters, so that no tenant id is ever part of a statement's text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prologue {
     settings: Arc<[(SettingName, Value)]>,
 }
@@ -32,19 +32,12 @@ impl Prologue {
     pub fn for_principal(principal: &Principal, names: &[SettingName]) -> Self {
         let value = match (principal.kind(), principal.tenant()) {
             (PrincipalKind::Admin, _) => {
-                return Self {
-                    settings: Arc::new([]),
-                };
+                return Self { settings: Arc::new([]) };
             }
             (PrincipalKind::Tenant, Some(tenant)) => Value::Tenant(tenant.clone()),
             (PrincipalKind::Tenant, None) | (PrincipalKind::App, _) => Value::NoTenant,
         };
-        Self {
-            settings: names
-                .iter()
-                .map(|name| (name.clone(), value.clone()))
-                .collect(),
-        }
+        Self { settings: names.iter().map(|name| (name.clone(), value.clone())).collect() }
     }
 
     /// The statement that makes `n` settings at once: parameters `$1, $2` are the first name and
@@ -67,9 +60,7 @@ impl Prologue {
 
     /// The bind parameters of [`Prologue::sql`], in text format and in order.
     pub fn parameters(&self) -> impl Iterator<Item = &[u8]> {
-        self.settings
-            .iter()
-            .flat_map(|(name, value)| [name.as_str().as_bytes(), value.as_bytes()])
+        self.settings.iter().flat_map(|(name, value)| [name.as_str().as_bytes(), value.as_bytes()])
     }
 
     /// How many settings there are: the `n` for [`Prologue::sql`].

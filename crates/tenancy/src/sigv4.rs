@@ -72,10 +72,7 @@ pub fn verify(
         return Err(Refusal::OtherDay);
     }
     if signed_at.unix_s().abs_diff(now_unix) > clock_window_s {
-        return Err(Refusal::Clock {
-            signed_at: signed_at.unix_s(),
-            now: now_unix,
-        });
+        return Err(Refusal::Clock { signed_at: signed_at.unix_s(), now: now_unix });
     }
     let payload_hash = hex(digest::digest(&digest::SHA256, request.body).as_ref());
     check_payload_hash(request, &payload_hash)?;
@@ -89,22 +86,13 @@ pub fn verify(
 /// Lower-case hexadecimal digits, as every part of the protocol writes them.
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| {
-        DIGITS
-            .get(usize::from(nibble))
-            .map_or('0', |d| char::from(*d))
-    };
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)])
-        .collect()
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).map_or('0', |d| char::from(*d));
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]).collect()
 }
 
 fn check_size(request: &SignedRequest<'_>) -> Result<(), Refusal> {
-    let headers = request
-        .headers
-        .iter()
-        .map(|(name, value)| name.len().saturating_add(value.len()));
+    let headers =
+        request.headers.iter().map(|(name, value)| name.len().saturating_add(value.len()));
     let bytes = headers
         .chain([request.path.len(), request.query.len()])
         .fold(0_usize, usize::saturating_add);
@@ -149,9 +137,10 @@ fn string_to_sign(
 fn signing_key(secret: &Secret, authorization: &Authorization<'_>) -> hmac::Key {
     let key = |bytes: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, bytes);
     let first = key(format!("AWS4{}", secret.expose()).as_bytes());
-    authorization.scope().split('/').fold(first, |outer, part| {
-        key(hmac::sign(&outer, part.as_bytes()).as_ref())
-    })
+    authorization
+        .scope()
+        .split('/')
+        .fold(first, |outer, part| key(hmac::sign(&outer, part.as_bytes()).as_ref()))
 }
 
 #[cfg(test)]

@@ -15,10 +15,7 @@ fn tenant_ids() {
         ("1", Ok("1")),
         ("Acme GmbH", Ok("Acme GmbH")),
         ("müller", Ok("müller")),
-        (
-            "f27ae4b8-1f4a-4d3c-9d0d-0a5c5b7a1e11",
-            Ok("f27ae4b8-1f4a-4d3c-9d0d-0a5c5b7a1e11"),
-        ),
+        ("f27ae4b8-1f4a-4d3c-9d0d-0a5c5b7a1e11", Ok("f27ae4b8-1f4a-4d3c-9d0d-0a5c5b7a1e11")),
         (&long[1..], Ok(&long[1..])),
         (&long, Err(TooLong(255))),
         ("", Err(Empty)),
@@ -36,10 +33,7 @@ fn tenant_ids() {
 
 #[test]
 fn setting_names() {
-    let (part, too_long) = (
-        format!("app.{}", "x".repeat(63)),
-        format!("app.{}", "x".repeat(64)),
-    );
+    let (part, too_long) = (format!("app.{}", "x".repeat(63)), format!("app.{}", "x".repeat(64)));
     let many = ["abc"; 65].join(".");
     let cases: [Case<'_>; 18] = [
         ("app.current_tenant", Ok("app.current_tenant")),
@@ -63,11 +57,7 @@ fn setting_names() {
     ];
     for (text, expected) in cases {
         let parsed = SettingName::parse(text);
-        assert_eq!(
-            parsed.as_ref().map(SettingName::as_str),
-            expected.as_ref().copied(),
-            "{text}"
-        );
+        assert_eq!(parsed.as_ref().map(SettingName::as_str), expected.as_ref().copied(), "{text}");
     }
 }
 
@@ -86,11 +76,7 @@ fn role_names() {
     ];
     for (text, expected) in cases {
         let parsed = RoleName::parse(text);
-        assert_eq!(
-            parsed.as_ref().map(RoleName::as_str),
-            expected.as_ref().copied(),
-            "{text}"
-        );
+        assert_eq!(parsed.as_ref().map(RoleName::as_str), expected.as_ref().copied(), "{text}");
     }
 }
 
@@ -102,10 +88,7 @@ fn debug_shows_the_name_escaped() {
         SettingName::parse("A.b").unwrap(),
         RoleName::parse("r").unwrap()
     );
-    assert_eq!(
-        shown,
-        r#"TenantId("a\"b") SettingName("a.b") RoleName("r")"#
-    );
+    assert_eq!(shown, r#"TenantId("a\"b") SettingName("a.b") RoleName("r")"#);
 }
 
 proptest! {

@@ -34,10 +34,7 @@ impl Claims {
             return Err(Refusal::Expired(exp));
         }
         for claim in ["nbf", "iat"] {
-            if self
-                .time(claim)?
-                .is_some_and(|from| from > now.saturating_add(leeway_s))
-            {
+            if self.time(claim)?.is_some_and(|from| from > now.saturating_add(leeway_s)) {
                 return Err(Refusal::NotYet(claim));
             }
         }
@@ -51,18 +48,11 @@ impl Claims {
             Value::String(name) => is_ours(name),
             Value::Array(list) => {
                 let names: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
-                names
-                    .ok_or(Refusal::WrongType("aud"))?
-                    .into_iter()
-                    .any(is_ours)
+                names.ok_or(Refusal::WrongType("aud"))?.into_iter().any(is_ours)
             }
             _ => return Err(Refusal::WrongType("aud")),
         };
-        if found {
-            Ok(())
-        } else {
-            Err(Refusal::Audience)
-        }
+        if found { Ok(()) } else { Err(Refusal::Audience) }
     }
 
     pub(super) fn check_issuer(&self, expected: Option<&str>) -> Result<(), Refusal> {
@@ -84,10 +74,7 @@ impl Claims {
         let tenant = self.tenant(tenant_claim)?;
         let subject = self.text("sub")?.unwrap_or_default();
         if subject.len() > SUBJECT_BYTES_MAX {
-            return Err(Refusal::Invalid(
-                "sub",
-                InvalidId::TooLong(SUBJECT_BYTES_MAX),
-            ));
+            return Err(Refusal::Invalid("sub", InvalidId::TooLong(SUBJECT_BYTES_MAX)));
         }
         if subject.chars().any(char::is_control) {
             return Err(Refusal::Invalid("sub", InvalidId::ControlCharacter));
@@ -103,11 +90,7 @@ impl Claims {
     }
 
     fn tenant(&self, path: &str) -> Result<TenantId, Refusal> {
-        let claim = if path.starts_with('/') {
-            self.0.pointer(path)
-        } else {
-            self.0.get(path)
-        };
+        let claim = if path.starts_with('/') { self.0.pointer(path) } else { self.0.get(path) };
         let text = match claim.ok_or(Refusal::Missing("of the tenant"))? {
             Value::String(text) => text.clone(),
             // A number with a fraction or an exponent was rounded by somebody: no identity.
@@ -127,9 +110,7 @@ impl Claims {
             return Err(Refusal::WrongType(claim));
         };
         // `as` saturates, which is what a date far away means.
-        let seconds = number
-            .as_u64()
-            .or_else(|| number.as_f64().map(|seconds| seconds as u64));
+        let seconds = number.as_u64().or_else(|| number.as_f64().map(|seconds| seconds as u64));
         seconds.map(Some).ok_or(Refusal::WrongType(claim))
     }
 

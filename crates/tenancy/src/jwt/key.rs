@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rsa::PublicEncryptingKey;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
     VerificationAlgorithm,
@@ -48,6 +50,8 @@ pub enum InvalidKey {
     TooLong,
     /// The private half was given where the public one belongs.
     PrivateKey,
+    /// An RSA modulus under 2048 or over 8192 bits (RFC 7518 section 3.3 sets the lower bound).
+    RsaSize,
     /// Not a PEM public key of this algorithm.
     NotAPublicKey(Algorithm),
 }
@@ -92,21 +96,20 @@ impl VerificationKey {
     ) -> Result<Self, InvalidKey> {
         let key = match algorithm {
             Algorithm::HS256 => secret(material)?,
-            Algorithm::RS256 => {
-                public_key(material, algorithm, DecodingKey::from_rsa_pem, public_rsa())?
-            }
+            Algorithm::RS256 => public_key(
+                material,
+                algorithm,
+                DecodingKey::from_rsa_pem,
+                &RSA_PKCS1_2048_8192_SHA256,
+            )?,
             Algorithm::ES256 => {
-                public_key(material, algorithm, DecodingKey::from_ec_pem, public_p256())?
+                public_key(material, algorithm, DecodingKey::from_ec_pem, &ECDSA_P256_SHA256_FIXED)?
             }
             Algorithm::EdDSA => {
                 public_key(material, algorithm, DecodingKey::from_ed_pem, &ED25519)?
             }
         };
-        Ok(Self {
-            kid,
-            algorithm,
-            key,
-        })
+        Ok(Self { kid, algorithm, key })
     }
 
     /// The key id that tokens may name.
@@ -135,9 +138,7 @@ impl VerificationKey {
 
 /// Decodes one segment; strict base64url, so that one token has one spelling.
 pub(super) fn decode_segment(text: &str, segment: &'static str) -> Result<Vec<u8>, Refusal> {
-    URL_SAFE_NO_PAD
-        .decode(text)
-        .map_err(|_| Refusal::Malformed(segment))
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| Refusal::Malformed(segment))
 }
 
 impl fmt::Debug for VerificationKey {
@@ -158,13 +159,14 @@ impl fmt::Display for InvalidKey {
                  openssl rand -base64 48"
             ),
             Self::TooLong => {
-                write!(
-                    f,
-                    "the PEM text has more than {PEM_BYTES_MAX} bytes; give one public key"
-                )
+                write!(f, "the PEM text has more than {PEM_BYTES_MAX} bytes; give one public key")
             }
             Self::PrivateKey => f.write_str(
                 "this is a private key; give its public half (openssl pkey -in KEY -pubout)",
+            ),
+            Self::RsaSize => f.write_str(
+                "the RSA key has fewer than 2048 or more than 8192 bits; have the issuer sign with \
+                 a key in between",
             ),
             Self::NotAPublicKey(algorithm) => write!(
                 f,
@@ -200,17 +202,16 @@ fn public_key(
         return Err(InvalidKey::PrivateKey);
     }
     let key = read(pem).map_err(|_| InvalidKey::NotAPublicKey(algorithm))?;
-    let bytes = key
-        .try_get_as_bytes()
-        .map_err(|_| InvalidKey::NotAPublicKey(algorithm))?;
-    ParsedPublicKey::new(check, bytes).map_err(|_| InvalidKey::NotAPublicKey(algorithm))?;
+    let bytes = key.try_get_as_bytes().map_err(|_| InvalidKey::NotAPublicKey(algorithm))?;
+    let parsed =
+        ParsedPublicKey::new(check, bytes).map_err(|_| InvalidKey::NotAPublicKey(algorithm))?;
+    if algorithm == Algorithm::RS256 && !has_rsa_size(&parsed) {
+        return Err(InvalidKey::RsaSize);
+    }
     Ok(key)
 }
 
-fn public_rsa() -> &'static dyn VerificationAlgorithm {
-    &RSA_PKCS1_2048_8192_SHA256
-}
-
-fn public_p256() -> &'static dyn VerificationAlgorithm {
-    &ECDSA_P256_SHA256_FIXED
+/// Parsing leaves the size to verification; the key type for encryption checks it at once.
+fn has_rsa_size(key: &ParsedPublicKey) -> bool {
+    key.as_der().is_ok_and(|der| PublicEncryptingKey::from_der(der.as_ref()).is_ok())
 }

@@ -50,10 +50,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong(len) => {
-                write!(
-                    f,
-                    "the token has {len} bytes, {TOKEN_BYTES_MAX} are allowed"
-                )
+                write!(f, "the token has {len} bytes, {TOKEN_BYTES_MAX} are allowed")
             }
             Self::NotCompact => f.write_str("the token is not three base64url segments"),
             Self::Malformed(segment) => write!(f, "the token's {segment} cannot be decoded"),
@@ -61,11 +58,7 @@ impl fmt::Display for Refusal {
             Self::Algorithm(alg) => write!(f, "alg {alg} is not one of HS256 RS256 ES256 EdDSA"),
             Self::UnknownKey(kid) => write!(f, "no configured key has the kid {kid}"),
             Self::KeyOfOtherAlgorithm(alg) => {
-                write!(
-                    f,
-                    "no key that the token may use is of its algorithm {}",
-                    alg.as_str()
-                )
+                write!(f, "no key that the token may use is of its algorithm {}", alg.as_str())
             }
             Self::Signature => f.write_str("the signature fits no key of the token's algorithm"),
             Self::Missing(claim) => write!(f, "the claim {claim} is missing"),

@@ -44,10 +44,7 @@ impl Signer {
         if bytes.len() < HMAC_SECRET_BYTES_MIN {
             return Err(InvalidKey::ShortSecret);
         }
-        Ok(Self {
-            key: hmac::Key::new(hmac::HMAC_SHA256, bytes),
-            kid: kid.map(str::to_owned),
-        })
+        Ok(Self { key: hmac::Key::new(hmac::HMAC_SHA256, bytes), kid: kid.map(str::to_owned) })
     }
 
     /// The token, ready for an `Authorization: Bearer` header.
@@ -64,9 +61,7 @@ impl Signer {
 
 impl std::fmt::Debug for Signer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Signer")
-            .field("kid", &self.kid)
-            .finish_non_exhaustive()
+        f.debug_struct("Signer").field("kid", &self.kid).finish_non_exhaustive()
     }
 }
 
@@ -95,10 +90,8 @@ fn payload(claims: &TokenClaims<'_>) -> Value {
         None => insert(&mut payload, [claims.tenant_claim].into_iter(), tenant),
         // RFC 6901 section 4 gives the order of the two replacements.
         Some(pointer) => {
-            let steps: Vec<String> = pointer
-                .split('/')
-                .map(|step| step.replace("~1", "/").replace("~0", "~"))
-                .collect();
+            let steps: Vec<String> =
+                pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect();
             insert(&mut payload, steps.iter().map(String::as_str), tenant);
         }
     }

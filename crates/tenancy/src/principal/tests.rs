@@ -22,21 +22,13 @@ fn kinds_have_one_word_each() {
 fn only_a_tenant_principal_has_a_tenant() {
     let tenant = TenantId::parse("t1").unwrap();
     for (principal, kind, expected) in [
-        (
-            Principal::for_tenant(tenant.clone(), "me"),
-            PrincipalKind::Tenant,
-            Some(&tenant),
-        ),
+        (Principal::for_tenant(tenant.clone(), "me"), PrincipalKind::Tenant, Some(&tenant)),
         (Principal::for_app("me"), PrincipalKind::App, None),
         (Principal::for_admin("me"), PrincipalKind::Admin, None),
     ] {
         assert_eq!((principal.kind(), principal.tenant()), (kind, expected));
         assert_eq!(
-            (
-                principal.subject(),
-                principal.role(),
-                principal.expires_at()
-            ),
+            (principal.subject(), principal.role(), principal.expires_at()),
             ("me", None, None)
         );
     }
@@ -45,19 +37,10 @@ fn only_a_tenant_principal_has_a_tenant() {
 #[test]
 fn narrowing_makes_a_new_value() {
     let plain = Principal::for_app("key");
-    let narrowed = plain
-        .clone()
-        .with_role(RoleName::parse("reader").unwrap())
-        .expiring_at(7);
-    assert_eq!(
-        (narrowed.role(), narrowed.expires_at()),
-        (Some("reader"), Some(7))
-    );
+    let narrowed = plain.clone().with_role(RoleName::parse("reader").unwrap()).expiring_at(7);
+    assert_eq!((narrowed.role(), narrowed.expires_at()), (Some("reader"), Some(7)));
     assert_eq!((plain.role(), plain.expires_at()), (None, None));
-    assert_eq!(
-        (narrowed.kind(), narrowed.subject()),
-        (PrincipalKind::App, "key")
-    );
+    assert_eq!((narrowed.kind(), narrowed.subject()), (PrincipalKind::App, "key"));
 }
 
 #[test]

@@ -6,18 +6,13 @@ use crate::ids::{SettingName, TenantId};
 use crate::principal::Principal;
 
 fn names(names: &[&str]) -> Vec<SettingName> {
-    names
-        .iter()
-        .map(|name| SettingName::parse(name).unwrap())
-        .collect()
+    names.iter().map(|name| SettingName::parse(name).unwrap()).collect()
 }
 
 fn check(principal: &Principal, settings: &[&str], expected: &[&str]) {
     let prologue = Prologue::for_principal(principal, &names(settings));
-    let parameters: Vec<&str> = prologue
-        .parameters()
-        .map(|bytes| std::str::from_utf8(bytes).unwrap())
-        .collect();
+    let parameters: Vec<&str> =
+        prologue.parameters().map(|bytes| std::str::from_utf8(bytes).unwrap()).collect();
     assert_eq!(parameters, expected);
     assert_eq!(prologue.len().checked_mul(2), Some(expected.len()));
     assert_eq!(prologue.is_empty(), expected.is_empty());
@@ -35,11 +30,7 @@ fn a_tenant_gets_its_tenant_everywhere() {
 
 #[test]
 fn an_app_starts_with_no_tenant() {
-    check(
-        &Principal::for_app("key"),
-        &["b.t", "a.t"],
-        &["b.t", "", "a.t", ""],
-    );
+    check(&Principal::for_app("key"), &["b.t", "a.t"], &["b.t", "", "a.t", ""]);
 }
 
 #[test]
@@ -52,10 +43,7 @@ fn one_statement_makes_all_settings() {
     for (n, text) in [
         (0, ""),
         (1, "select pg_catalog.set_config($1, $2, true)"),
-        (
-            2,
-            "select pg_catalog.set_config($1, $2, true), pg_catalog.set_config($3, $4, true)",
-        ),
+        (2, "select pg_catalog.set_config($1, $2, true), pg_catalog.set_config($3, $4, true)"),
     ] {
         assert_eq!(Prologue::sql(n), text);
     }

@@ -4,18 +4,10 @@ use super::Secret;
 
 #[test]
 fn equality() {
-    for (left, right, equal) in [
-        ("a", "a", true),
-        ("a", "b", false),
-        ("a", "ab", false),
-        ("", "", true),
-        ("", "a", false),
-    ] {
-        assert_eq!(
-            Secret::from(left) == Secret::from(right),
-            equal,
-            "{left:?} {right:?}"
-        );
+    for (left, right, equal) in
+        [("a", "a", true), ("a", "b", false), ("a", "ab", false), ("", "", true), ("", "a", false)]
+    {
+        assert_eq!(Secret::from(left) == Secret::from(right), equal, "{left:?} {right:?}");
     }
 }
 

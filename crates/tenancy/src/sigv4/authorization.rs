@@ -42,10 +42,8 @@ pub fn parse_authorization(header: &[u8]) -> Result<Authorization<'_>, Refusal> 
     }
     let (mut credential, mut signed_headers, mut signature) = (None, None, None);
     for part in parts.split(',') {
-        let (name, value) = part
-            .trim()
-            .split_once('=')
-            .ok_or(Refusal::Malformed("Authorization"))?;
+        let (name, value) =
+            part.trim().split_once('=').ok_or(Refusal::Malformed("Authorization"))?;
         let (slot, name) = match name {
             "Credential" => (&mut credential, "Credential"),
             "SignedHeaders" => (&mut signed_headers, "SignedHeaders"),
@@ -61,11 +59,7 @@ pub fn parse_authorization(header: &[u8]) -> Result<Authorization<'_>, Refusal> 
     check_names(signed_headers)?;
     let signature = unhex(signature).ok_or(Refusal::Malformed("Signature"))?;
     let credential = credential.ok_or(Refusal::MissingPart("Credential"))?;
-    let blank = Authorization {
-        signed_headers,
-        signature,
-        ..read_credential(credential)?
-    };
+    let blank = Authorization { signed_headers, signature, ..read_credential(credential)? };
     Ok(blank)
 }
 
@@ -130,17 +124,11 @@ impl fmt::Debug for Authorization<'_> {
 
 fn read_credential(text: &str) -> Result<Authorization<'_>, Refusal> {
     let malformed = Refusal::Malformed("Credential");
-    let (access_key_id, scope) = text
-        .split_once('/')
-        .ok_or(Refusal::Malformed("Credential"))?;
+    let (access_key_id, scope) = text.split_once('/').ok_or(Refusal::Malformed("Credential"))?;
     let mut parts = scope.split('/');
-    let (Some(day), Some(region), Some(service), Some("aws4_request"), None) = (
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-    ) else {
+    let (Some(day), Some(region), Some(service), Some("aws4_request"), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return Err(malformed);
     };
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -151,15 +139,7 @@ fn read_credential(text: &str) -> Result<Authorization<'_>, Refusal> {
         return Err(malformed);
     }
     let (signed_headers, signature) = ("", [0; SIGNATURE_BYTES]);
-    Ok(Authorization {
-        access_key_id,
-        scope,
-        day,
-        region,
-        service,
-        signed_headers,
-        signature,
-    })
+    Ok(Authorization { access_key_id, scope, day, region, service, signed_headers, signature })
 }
 
 /// Lower-case names in ascending order: what the canonical request repeats must be canonical.

@@ -71,12 +71,8 @@ pub(super) fn refuse_presigned(raw: &str) -> Result<(), Refusal> {
     for pair in raw.split('&') {
         let name = decode(pair.split('=').next().unwrap_or_default())?;
         let parameter = name.to_ascii_lowercase();
-        if [
-            &b"x-amz-signature"[..],
-            b"x-amz-algorithm",
-            b"x-amz-credential",
-        ]
-        .contains(&parameter.as_slice())
+        if [&b"x-amz-signature"[..], b"x-amz-algorithm", b"x-amz-credential"]
+            .contains(&parameter.as_slice())
         {
             return Err(Refusal::Presigned);
         }
@@ -119,10 +115,8 @@ fn query(raw: &str) -> Result<String, Refusal> {
         pairs.push((name_text, value_text));
     }
     pairs.sort_unstable();
-    let pairs: Vec<String> = pairs
-        .into_iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let pairs: Vec<String> =
+        pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     Ok(pairs.join("&"))
 }
 
@@ -134,9 +128,7 @@ fn header(text: &mut Vec<u8>, name: &str, request: &SignedRequest<'_>) -> Result
     for value in values(request, name) {
         text.push(lead);
         lead = b',';
-        let mut words = value
-            .split(u8::is_ascii_whitespace)
-            .filter(|word| !word.is_empty());
+        let mut words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         text.extend_from_slice(words.next().unwrap_or_default());
         for word in words {
             text.push(b' ');
@@ -152,11 +144,7 @@ fn header(text: &mut Vec<u8>, name: &str, request: &SignedRequest<'_>) -> Result
 
 fn values<'a>(request: &SignedRequest<'a>, lower_case: &str) -> impl Iterator<Item = &'a [u8]> {
     let named = move |name: &str| name.eq_ignore_ascii_case(lower_case);
-    request
-        .headers
-        .iter()
-        .filter(move |(name, _)| named(name))
-        .map(|(_, value)| *value)
+    request.headers.iter().filter(move |(name, _)| named(name)).map(|(_, value)| *value)
 }
 
 /// RFC 3986 unreserved characters stand for themselves, every other byte becomes `%XX`.
@@ -180,20 +168,12 @@ fn decode(text: &str) -> Result<Vec<u8>, Refusal> {
             decoded.push(byte);
             continue;
         }
-        let mut digit = || {
-            bytes
-                .next()
-                .and_then(|digit| char::from(digit).to_digit(16))
-        };
+        let mut digit = || bytes.next().and_then(|digit| char::from(digit).to_digit(16));
         let (Some(high), Some(low)) = (digit(), digit()) else {
             return Err(Refusal::Malformed("the query"));
         };
         let value = high.checked_mul(16).and_then(|high| high.checked_add(low));
-        decoded.push(
-            value
-                .and_then(|value| u8::try_from(value).ok())
-                .unwrap_or_default(),
-        );
+        decoded.push(value.and_then(|value| u8::try_from(value).ok()).unwrap_or_default());
     }
     Ok(decoded)
 }

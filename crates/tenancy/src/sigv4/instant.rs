@@ -14,25 +14,7 @@ pub(super) struct Instant {
 impl Instant {
     /// ISO 8601 basic format, `20150830T123600Z`, and nothing else of ISO 8601.
     pub(super) fn parse_basic(text: &[u8]) -> Option<Self> {
-        let [
-            y1,
-            y2,
-            y3,
-            y4,
-            mo1,
-            mo2,
-            d1,
-            d2,
-            b'T',
-            h1,
-            h2,
-            mi1,
-            mi2,
-            s1,
-            s2,
-            b'Z',
-        ] = *text
-        else {
+        let [y1, y2, y3, y4, mo1, mo2, d1, d2, b'T', h1, h2, mi1, mi2, s1, s2, b'Z'] = *text else {
             return None;
         };
         let year = number(&[y1, y2, y3, y4])?;
@@ -64,21 +46,12 @@ impl Instant {
     /// `20150830T123600Z`, as in the string to sign.
     pub(super) fn basic(&self) -> String {
         let time = self.civil.time();
-        format!(
-            "{}T{:02}{:02}{:02}Z",
-            self.day(),
-            time.hour(),
-            time.minute(),
-            time.second()
-        )
+        format!("{}T{:02}{:02}{:02}Z", self.day(), time.hour(), time.minute(), time.second())
     }
 
     fn new(civil: DateTime) -> Option<Self> {
         let timestamp = TimeZone::UTC.to_timestamp(civil).ok()?;
-        Some(Self {
-            unix_s: u64::try_from(timestamp.as_second()).ok()?,
-            civil,
-        })
+        Some(Self { unix_s: u64::try_from(timestamp.as_second()).ok()?, civil })
     }
 }
 

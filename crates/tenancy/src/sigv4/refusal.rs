@@ -63,10 +63,7 @@ impl fmt::Display for Refusal {
             Self::Service(service) => write!(f, "signed for the service {service}, not for ours"),
             Self::OtherDay => f.write_str("the credential scope is of another day than the time"),
             Self::Clock { signed_at, now } => {
-                write!(
-                    f,
-                    "signed at {signed_at}, too far from our time {now} (Unix time)"
-                )
+                write!(f, "signed at {signed_at}, too far from our time {now} (Unix time)")
             }
             Self::UnsignedPayload => f.write_str("the body is not signed (UNSIGNED-PAYLOAD)"),
             Self::PayloadHash => f.write_str("X-Amz-Content-Sha256 is not the body's hash"),
