@@ -1,0 +1,185 @@
+//! Parameters bound to a statement: `:name` becomes `$n`, values become the bytes of a Bind
+//! message.
+//!
+//! A string without a hint is sent without a type, so that PostgreSQL infers it: uuid, enum, jsonb
+//! and inet columns take it as they are, where the service insists on casts. When PostgreSQL cannot
+//! infer it (42P18, 42P08, 42725) the statement is prepared again with
+//! [`BoundStatement::with_text_fallback`], the service's own types. Everything but bytea goes in
+//! text format: PostgreSQL's input functions are the rule.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rowhouse_protocol::named::{Rewritten, rewrite};
+use rowhouse_protocol::oid;
+
+use super::{SqlParameter, TypeHint, Value};
+use crate::fault::Fault;
+
+/// A Bind message counts its parameters in sixteen bits.
+pub const PARAMETERS_PER_STATEMENT_MAX: usize = 65_535;
+
+/// A statement in the form PostgreSQL takes, with its values. Calls of the same shape (the same
+/// text, the same kinds of values) have the same `sql` and `types`, which makes them a key for
+/// prepared statements.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BoundStatement {
+    /// The text with `$n`. The sets of a batch share it.
+    pub sql: Arc<str>,
+    /// The type of each `$n`; 0 leaves it to PostgreSQL.
+    pub types: Vec<u32>,
+    /// The value of each `$n`.
+    pub values: Vec<BoundValue>,
+    /// Where the text differs from the caller's; `None` if it does not.
+    positions: Option<Arc<Rewritten<'static>>>,
+}
+
+/// One value of a Bind message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundValue {
+    /// The bytes; `None` is NULL.
+    pub value: Option<Bytes>,
+    /// Whether they are in binary format.
+    pub binary: bool,
+    /// The type to send when PostgreSQL cannot infer one.
+    pub fallback_type: u32,
+}
+
+impl BoundStatement {
+    /// The types for a second try, after PostgreSQL could not infer one: strings and NULLs become
+    /// `text`, JSON becomes `jsonb`.
+    pub fn with_text_fallback(&self) -> Vec<u32> {
+        let first = self.types.iter().zip(&self.values);
+        first
+            .map(|(&first, value)| match first {
+                oid::UNSPECIFIED => value.fallback_type,
+                known => known,
+            })
+            .collect()
+    }
+
+    /// Where a character of `sql`, counted from 1, stands in the caller's text.
+    pub fn original_position(&self, position: u32) -> u32 {
+        self.positions.as_ref().map_or(position, |map| map.original_position(position))
+    }
+}
+
+/// Binds parameters to a statement. Parameters that the statement does not name are ignored.
+pub fn bind(sql: &str, parameters: &[SqlParameter]) -> Result<BoundStatement, Fault> {
+    Numbered::new(sql, parameters).map(|numbered| numbered.bind(parameters))
+}
+
+/// Binds each set of a batch. Sets with the same names share one text.
+pub fn bind_sets(sql: &str, sets: &[Vec<SqlParameter>]) -> Result<Vec<BoundStatement>, Fault> {
+    let mut bound = Vec::with_capacity(sets.len());
+    let mut last: Option<(&[SqlParameter], Numbered)> = None;
+    for set in sets {
+        let numbered = match last.take() {
+            Some((like, numbered)) if same_names(like, set) => numbered,
+            _ => Numbered::new(sql, set)?,
+        };
+        bound.push(numbered.bind(set));
+        last = Some((set, numbered));
+    }
+    Ok(bound)
+}
+
+fn same_names(one: &[SqlParameter], other: &[SqlParameter]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.name == other.name)
+}
+
+/// A statement whose `:name` have become `$n`.
+struct Numbered {
+    sql: Arc<str>,
+    /// For each `$n` the place of its parameter in the caller's list.
+    order: Vec<usize>,
+    positions: Option<Arc<Rewritten<'static>>>,
+}
+
+impl Numbered {
+    fn new(sql: &str, parameters: &[SqlParameter]) -> Result<Numbered, Fault> {
+        let mut places = HashMap::with_capacity(parameters.len());
+        for (place, parameter) in parameters.iter().enumerate() {
+            if places.insert(parameter.name.as_str(), place).is_some() {
+                return Err(Fault::duplicate_parameter(&parameter.name));
+            }
+        }
+        let mut rewritten = rewrite(sql, &|name| places.get(name).copied())
+            .map_err(|missing| Fault::missing_parameter(&missing.name))?;
+        if rewritten.order.len() > PARAMETERS_PER_STATEMENT_MAX {
+            return Err(Fault::validation(format!(
+                "The statement uses more than {PARAMETERS_PER_STATEMENT_MAX} parameters"
+            )));
+        }
+        let sql = Arc::from(&*rewritten.sql);
+        let order = std::mem::take(&mut rewritten.order);
+        // Only the map of positions is kept of it.
+        rewritten.sql = "".into();
+        let positions = (!order.is_empty()).then(|| Arc::new(rewritten.into_owned()));
+        Ok(Numbered { sql, order, positions })
+    }
+
+    fn bind(&self, parameters: &[SqlParameter]) -> BoundStatement {
+        let mut types = Vec::with_capacity(self.order.len());
+        let mut values = Vec::with_capacity(self.order.len());
+        for parameter in self.order.iter().filter_map(|&place| parameters.get(place)) {
+            let (type_oid, value) = bind_value(parameter);
+            types.push(type_oid);
+            values.push(value);
+        }
+        let (sql, positions) = (Arc::clone(&self.sql), self.positions.clone());
+        BoundStatement { sql, types, values, positions }
+    }
+}
+
+fn bind_value(parameter: &SqlParameter) -> (u32, BoundValue) {
+    let json = parameter.type_hint == Some(TypeHint::Json);
+    let fallback_type = if json { oid::JSONB } else { oid::TEXT };
+    let (type_oid, value) = match &parameter.value {
+        // Without a type a NULL fits into any column, an array's as well.
+        Value::Null => (oid::UNSPECIFIED, None),
+        Value::Boolean(value) => {
+            let text: &'static [u8] = if *value { b"t" } else { b"f" };
+            (oid::BOOL, Some(Bytes::from_static(text)))
+        }
+        Value::Long(value) => {
+            let mut buffer = itoa::Buffer::new();
+            let text = buffer.format(*value).as_bytes();
+            (oid::INT8, Some(Bytes::copy_from_slice(text)))
+        }
+        Value::Double(value) => (oid::FLOAT8, Some(double_text(*value))),
+        Value::Text(text) => {
+            (hinted_type(parameter.type_hint), Some(Bytes::copy_from_slice(text.as_bytes())))
+        }
+        Value::Blob(bytes) => (oid::BYTEA, Some(bytes.clone())),
+    };
+    let binary = type_oid == oid::BYTEA;
+    (type_oid, BoundValue { value, binary, fallback_type })
+}
+
+/// A JSON hint leaves the choice between json and jsonb to PostgreSQL.
+fn hinted_type(hint: Option<TypeHint>) -> u32 {
+    match hint {
+        None | Some(TypeHint::Json) => oid::UNSPECIFIED,
+        Some(TypeHint::Date) => oid::DATE,
+        Some(TypeHint::Time) => oid::TIME,
+        Some(TypeHint::Timestamp) => oid::TIMESTAMP,
+        Some(TypeHint::Decimal) => oid::NUMERIC,
+        Some(TypeHint::Uuid) => oid::UUID,
+    }
+}
+
+/// The shortest text that reads back as the same double.
+fn double_text(value: f64) -> Bytes {
+    if value.is_nan() {
+        Bytes::from_static(b"NaN")
+    } else if value.is_infinite() {
+        Bytes::from_static(if value > 0.0 { b"Infinity" } else { b"-Infinity" })
+    } else {
+        Bytes::from(format!("{value:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests;
