@@ -64,7 +64,7 @@ impl FieldType {
             None => FieldType { scalar: Scalar::of(type_oid, options), delimiter: None },
             Some(element) => FieldType {
                 scalar: Scalar::of(element, options),
-                delimiter: u8::try_from(oid::delimiter_of(element)).ok(),
+                delimiter: Some(oid::delimiter_of(element)),
             },
         }
     }

@@ -47,8 +47,8 @@ fn write_scalar(out: &mut Vec<u8>, scalar: Scalar, text: &[u8]) {
     }
 }
 
-/// A JSON number in the spelling of `Double.toString`: a point and at least one digit on either side
-/// of it, and an exponent only below 10^-3 and from 10^7 on. The rule is in
+/// A JSON number in the spelling of `Double.toString`: a point with at least one digit on either
+/// side of it, and an exponent only below 10^-3 and from 10^7 on. The rule is in
 /// <https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/lang/Double.html>.
 fn write_java_double(out: &mut Vec<u8>, number: &[u8]) {
     match Decimal::parse(number) {

@@ -100,4 +100,16 @@ proptest! {
         prop_assert_eq!(java.parse::<f64>().unwrap(), value);
         prop_assert!(serde_json::from_str::<f64>(&java).is_ok(), "{java}");
     }
+
+    #[test]
+    fn any_value_is_valid_json(
+        type_oid in proptest::sample::select(oid::WITH_ARRAYS), array: bool,
+        text in r#"[-+0-9.eE{},"\\ tfNULnax:\x00é]{0,30}"#
+    ) {
+        let array = oid::array_of(type_oid).filter(|_| array);
+        for options in [ResultSetOptions::default(), NUMBERS] {
+            let json = written(array.unwrap_or(type_oid), options, Some(&text));
+            prop_assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok(), "{json}");
+        }
+    }
 }

@@ -67,44 +67,30 @@ impl BoundStatement {
 
 /// Binds parameters to a statement. Parameters that the statement does not name are ignored.
 pub fn bind(sql: &str, parameters: &[SqlParameter]) -> Result<BoundStatement, Fault> {
-    Numbered::new(sql, parameters).map(|numbered| numbered.bind(parameters))
+    Ok(Numbered::new(sql, parameters)?.bind_first())
 }
 
-/// Binds each set of a batch. Sets with the same names share one text.
+/// Binds each set of a batch to one text. It is scanned once, with the names of the first set; a
+/// later set may order its parameters otherwise, but has to have those that the statement uses.
 pub fn bind_sets(sql: &str, sets: &[Vec<SqlParameter>]) -> Result<Vec<BoundStatement>, Fault> {
-    let mut bound = Vec::with_capacity(sets.len());
-    let mut last: Option<(&[SqlParameter], Numbered)> = None;
-    for set in sets {
-        let numbered = match last.take() {
-            Some((like, numbered)) if same_names(like, set) => numbered,
-            _ => Numbered::new(sql, set)?,
-        };
-        bound.push(numbered.bind(set));
-        last = Some((set, numbered));
-    }
-    Ok(bound)
-}
-
-fn same_names(one: &[SqlParameter], other: &[SqlParameter]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.name == other.name)
+    let Some(first) = sets.first() else { return Ok(Vec::new()) };
+    let numbered = Numbered::new(sql, first)?;
+    sets.iter().map(|set| numbered.bind(set)).collect()
 }
 
 /// A statement whose `:name` have become `$n`.
-struct Numbered {
+struct Numbered<'p> {
     sql: Arc<str>,
-    /// For each `$n` the place of its parameter in the caller's list.
+    /// The parameters the names were taken from.
+    first: &'p [SqlParameter],
+    /// For each `$n` the place of its parameter in that list.
     order: Vec<usize>,
     positions: Option<Arc<Rewritten<'static>>>,
 }
 
-impl Numbered {
-    fn new(sql: &str, parameters: &[SqlParameter]) -> Result<Numbered, Fault> {
-        let mut places = HashMap::with_capacity(parameters.len());
-        for (place, parameter) in parameters.iter().enumerate() {
-            if places.insert(parameter.name.as_str(), place).is_some() {
-                return Err(Fault::duplicate_parameter(&parameter.name));
-            }
-        }
+impl<'p> Numbered<'p> {
+    fn new(sql: &str, first: &'p [SqlParameter]) -> Result<Numbered<'p>, Fault> {
+        let places = places(first)?;
         let mut rewritten = rewrite(sql, &|name| places.get(name).copied())
             .map_err(|missing| Fault::missing_parameter(&missing.name))?;
         if rewritten.order.len() > PARAMETERS_PER_STATEMENT_MAX {
@@ -117,13 +103,37 @@ impl Numbered {
         // Only the map of positions is kept of it.
         rewritten.sql = "".into();
         let positions = (!order.is_empty()).then(|| Arc::new(rewritten.into_owned()));
-        Ok(Numbered { sql, order, positions })
+        Ok(Numbered { sql, first, order, positions })
     }
 
-    fn bind(&self, parameters: &[SqlParameter]) -> BoundStatement {
+    fn bind(&self, set: &[SqlParameter]) -> Result<BoundStatement, Fault> {
+        if same_names(self.first, set) {
+            return Ok(self.bound(self.order.iter().filter_map(|&place| set.get(place))));
+        }
+        let places = places(set)?;
+        let used = self.used_in_first().map(|parameter| {
+            let place = places.get(parameter.name.as_str());
+            place
+                .and_then(|&place| set.get(place))
+                .ok_or_else(|| Fault::missing_parameter(&parameter.name))
+        });
+        let used: Vec<&SqlParameter> = used.collect::<Result<_, _>>()?;
+        Ok(self.bound(used.into_iter()))
+    }
+
+    fn bind_first(&self) -> BoundStatement {
+        self.bound(self.used_in_first())
+    }
+
+    /// The parameter of each `$n`.
+    fn used_in_first(&self) -> impl Iterator<Item = &'p SqlParameter> {
+        self.order.iter().filter_map(|&place| self.first.get(place))
+    }
+
+    fn bound<'s>(&self, used: impl Iterator<Item = &'s SqlParameter>) -> BoundStatement {
         let mut types = Vec::with_capacity(self.order.len());
         let mut values = Vec::with_capacity(self.order.len());
-        for parameter in self.order.iter().filter_map(|&place| parameters.get(place)) {
+        for parameter in used {
             let (type_oid, value) = bind_value(parameter);
             types.push(type_oid);
             values.push(value);
@@ -131,6 +141,20 @@ impl Numbered {
         let (sql, positions) = (Arc::clone(&self.sql), self.positions.clone());
         BoundStatement { sql, types, values, positions }
     }
+}
+
+fn places(parameters: &[SqlParameter]) -> Result<HashMap<&str, usize>, Fault> {
+    let mut places = HashMap::with_capacity(parameters.len());
+    for (place, parameter) in parameters.iter().enumerate() {
+        if places.insert(parameter.name.as_str(), place).is_some() {
+            return Err(Fault::duplicate_parameter(&parameter.name));
+        }
+    }
+    Ok(places)
+}
+
+fn same_names(one: &[SqlParameter], other: &[SqlParameter]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.name == other.name)
 }
 
 fn bind_value(parameter: &SqlParameter) -> (u32, BoundValue) {

@@ -112,22 +112,35 @@ fn names_without_a_value_and_with_two() {
 }
 
 #[test]
-fn sets_share_their_text_while_their_names_agree() {
+fn sets_share_one_text() {
     let sets = [
         vec![long("a", 1), long("b", 2)],
         vec![parameter("a", Value::Null, None), long("b", 3)],
-        vec![long("b", 5), long("a", 4)],
+        vec![long("b", 5), long("unused", 6), long("a", 4)],
     ];
     let bound = bind_sets("values (:a, :b)", &sets).unwrap();
     assert_eq!(bound.len(), 3);
-    assert!(std::ptr::eq(&raw const *bound[0].sql, &raw const *bound[1].sql));
     for statement in &bound {
         assert_eq!(&*statement.sql, "values ($1, $2)");
+        assert!(std::ptr::eq(&raw const *bound[0].sql, &raw const *statement.sql));
     }
     assert_eq!(bound[1].types, [0, oid::INT8]);
     assert_eq!(bound[2].values[0].value.as_deref(), Some(&b"4"[..]));
-    assert!(bind_sets("values (:a)", &[vec![long("a", 1)], vec![]]).is_err());
+    assert_eq!(bound[2].values.len(), 2);
     assert!(bind_sets("values (:a)", &[]).unwrap().is_empty());
+}
+
+#[test]
+fn a_set_that_lacks_a_name_or_has_it_twice() {
+    let first = vec![long("a", 1), long("b", 2)];
+    for (set, message) in [
+        (vec![], "Cannot find parameter: a"),
+        (vec![long("a", 1)], "Cannot find parameter: b"),
+        (vec![long("b", 1), long("b", 1)], "The parameter b is given more than once. Remove one"),
+    ] {
+        let fault = bind_sets("values (:a, :b)", &[first.clone(), set]).unwrap_err();
+        assert_eq!((fault.exception, fault.message.as_str()), (Exception::Validation, message));
+    }
 }
 
 proptest! {
