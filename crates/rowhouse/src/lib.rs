@@ -1,1 +1,31 @@
-//! placeholder
+//! Rowhouse: a tenant gateway for PostgreSQL. The crate with all the IO; the rooms it is made of, in
+//! the order in which they may know each other (each only what stands above it):
+//!
+//! | room | holds |
+//! | --- | --- |
+//! | [`error`] | what can go wrong for a caller, and how much of it is shown |
+//! | [`config`] | what was written, checked |
+//! | [`observe`] | what happens, and its sinks |
+//! | [`identity`] | credentials become principals |
+//! | [`net`] | sockets |
+//! | [`upstream`] | one PostgreSQL connection |
+//! | [`pool`] | many of them, and who may use which |
+//! | [`session`] | the corridor: the only way from a door to PostgreSQL |
+//! | [`http`], [`admin`] | the doors |
+//! | [`app`] | the composition root |
+//! | [`cluster`], [`demo`] | the private PostgreSQL of `rowhouse dev`, and its data |
+//! | [`cli`] | the commands |
+//!
+//! `cargo xtask tidy` holds this table against the code.
+
+pub mod admin;
+pub mod app;
+pub mod config;
+pub mod error;
+pub mod http;
+pub mod identity;
+pub mod net;
+pub mod observe;
+pub mod pool;
+pub mod session;
+pub mod upstream;

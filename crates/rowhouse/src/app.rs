@@ -1,0 +1,180 @@
+//! The composition root: a configuration becomes listeners, shards and sinks, and ends in order.
+//!
+//! Start: 1 log, 2 gate, 3 listeners, 4 shards, 5 admin and probes, 6 ready. Stop: no new clients, open
+//! transactions end or the deadline comes, connections close, shards join.
+
+mod gate;
+mod probe;
+mod shard;
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+use tokio::time::Instant;
+
+use crate::admin::Admin;
+use crate::config::Config;
+use crate::http::Phase;
+use crate::net::{adopt, bind_shared};
+use crate::observe::{Event, Observer, init_log};
+use crate::session::Peers;
+use shard::{Shard, ShardHandle};
+
+/// How often the drain looks whether transactions are still open.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
+/// After the drain, connections have this long to send the answer they are at.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Where the doors are.
+#[derive(Debug, Clone, Copy)]
+pub struct Endpoints {
+    /// The Data API.
+    pub http: SocketAddr,
+    /// Liveness, readiness, metrics.
+    pub admin: SocketAddr,
+}
+
+/// Why the gateway did not start, in words for an operator.
+#[derive(Debug)]
+pub enum AppError {
+    /// An address cannot be listened on.
+    Bind {
+        /// The configuration key.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A thread or a runtime could not be made.
+    System(io::Error),
+    /// The start-up gate found what must not be.
+    Gate(Vec<String>),
+    /// A server could not be asked.
+    Unreachable(String),
+}
+
+impl fmt::Display for AppError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AppError::Bind { key, address, error } if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(f, "{address} is in use; stop what listens there or set {key} to another")
+            }
+            AppError::Bind { key, address, error } => {
+                write!(f, "cannot listen on {address} ({key}): {error}")
+            }
+            AppError::System(error) => write!(f, "cannot start: {error}"),
+            AppError::Gate(findings) => write!(
+                f,
+                "the start-up gate refuses these roles for tenants; mend them, or accept a finding by \
+                 its code in gate.accept: {}",
+                findings.join("; ")
+            ),
+            AppError::Unreachable(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for AppError {}
+
+/// Runs the gateway until `shutdown` is done and the drain is over.
+pub async fn run(
+    config: Config,
+    ready: impl FnOnce(&Endpoints),
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), AppError> {
+    init_log(config.log);
+    let observer = Observer::new();
+    let config = Arc::new(config);
+    gate::check(&config).await?;
+    let local = LocalSet::new();
+    local.run_until(serve(&config, &observer, ready, shutdown)).await
+}
+
+async fn serve(
+    config: &Arc<Config>,
+    observer: &Observer,
+    ready: impl FnOnce(&Endpoints),
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), AppError> {
+    let http = config.http.listen;
+    let listeners = bind_shared(http, config.pool.shards)
+        .map_err(|error| AppError::Bind { key: "http.listen", address: http, error })?;
+    let bound = listeners.first().map(std::net::TcpListener::local_addr);
+    let http = bound.transpose().map_err(AppError::System)?.unwrap_or(http);
+    let (admin_listener, admin) = bind_admin(config.admin.listen)?;
+    let (phase, shards) = start_shards(config, observer, listeners)?;
+    let readiness = probe::watch(config, observer);
+    tokio::task::spawn_local(Admin::new(observer.clone(), readiness).accept(admin_listener));
+    let endpoints = Endpoints { http, admin };
+    observer.emit(&Event::Ready { http, admin, shards: shards.len() });
+    ready(&endpoints);
+    shutdown.await;
+    stop(config, observer, &phase, shards).await;
+    Ok(())
+}
+
+fn bind_admin(address: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAddr), AppError> {
+    let bind = || -> io::Result<_> {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let bound = listener.local_addr()?;
+        Ok((adopt(listener)?, bound))
+    };
+    bind().map_err(|error| AppError::Bind { key: "admin.listen", address, error })
+}
+
+fn start_shards(
+    config: &Arc<Config>,
+    observer: &Observer,
+    listeners: Vec<std::net::TcpListener>,
+) -> Result<(watch::Sender<Phase>, Vec<ShardHandle>), AppError> {
+    let (phase, followed) = watch::channel(Phase::Serving);
+    let (peers, inboxes) = Peers::connect(listeners.len());
+    let clients = Arc::new(AtomicUsize::new(0));
+    let mut shards = Vec::with_capacity(listeners.len());
+    for (number, (listener, inbox)) in listeners.into_iter().zip(inboxes).enumerate() {
+        let shard = Shard {
+            number,
+            config: Arc::clone(config),
+            observer: observer.clone(),
+            peers: peers.clone(),
+            inbox,
+            listener,
+            clients: Arc::clone(&clients),
+            phase: followed.clone(),
+        };
+        shards.push(shard.start().map_err(AppError::System)?);
+    }
+    Ok((phase, shards))
+}
+
+/// Ends in order: transactions first, then connections, then threads.
+async fn stop(
+    config: &Config,
+    observer: &Observer,
+    phase: &watch::Sender<Phase>,
+    shards: Vec<ShardHandle>,
+) {
+    observer.emit(&Event::Draining);
+    let _ = phase.send(Phase::Draining);
+    let deadline = Instant::now() + config.limits.drain_timeout;
+    let open = || shards.iter().map(|s| s.open_transactions.load(Ordering::Relaxed)).sum::<usize>();
+    while open() > 0 && Instant::now() < deadline {
+        tokio::time::sleep(DRAIN_LOOK).await;
+    }
+    let cut_off = open();
+    let _ = phase.send(Phase::Closing);
+    for shard in shards {
+        // A shard that does not end in time is left behind; the process ends all the same.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, shard.ended).await;
+    }
+    observer.emit(&Event::Stopped { cut_off });
+}

@@ -1,0 +1,97 @@
+//! One shard: a thread with a runtime, a listener and connections of its own.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::task::LocalSet;
+
+use crate::config::Config;
+use crate::http::{Door, Phase};
+use crate::net::adopt;
+use crate::observe::{Event, Observer};
+use crate::session::{Inbox, Peers, Session};
+
+/// How often a shard tells how many transactions it has open, while it drains.
+const COUNT_INTERVAL: Duration = Duration::from_millis(10);
+/// After `Closing`, answers under way have this long to be sent.
+const LAST_ANSWERS: Duration = Duration::from_millis(1500);
+
+/// What a shard is made of.
+pub struct Shard {
+    /// Its number, which transaction ids carry.
+    pub number: usize,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Where its events go.
+    pub observer: Observer,
+    /// The way to the other shards.
+    pub peers: Peers,
+    /// What the other shards send.
+    pub inbox: Inbox,
+    /// Its listener.
+    pub listener: std::net::TcpListener,
+    /// Client connections over all shards.
+    pub clients: Arc<AtomicUsize>,
+    /// How far a stop has come.
+    pub phase: watch::Receiver<Phase>,
+}
+
+/// A running shard.
+pub struct ShardHandle {
+    /// Explicit transactions it has open; exact while it drains.
+    pub open_transactions: Arc<AtomicUsize>,
+    /// Done when it has ended.
+    pub ended: oneshot::Receiver<()>,
+}
+
+impl Shard {
+    /// Starts the thread.
+    pub fn start(self) -> io::Result<ShardHandle> {
+        let open_transactions = Arc::new(AtomicUsize::new(0));
+        let (ending, ended) = oneshot::channel();
+        let counter = Arc::clone(&open_transactions);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        std::thread::Builder::new().name(format!("shard-{}", self.number)).spawn(move || {
+            let local = LocalSet::new();
+            local.block_on(&runtime, self.run(&counter));
+            drop(local);
+            let _ = ending.send(());
+        })?;
+        Ok(ShardHandle { open_transactions, ended })
+    }
+
+    async fn run(self, open_transactions: &AtomicUsize) {
+        let listener = match adopt(self.listener) {
+            Ok(listener) => listener,
+            Err(error) => {
+                self.observer.emit(&Event::Trouble { place: "shard", reason: &error });
+                return;
+            }
+        };
+        let observer = self.observer.clone();
+        let session =
+            Session::new(Arc::clone(&self.config), observer.clone(), self.number, self.peers);
+        tokio::task::spawn_local(crate::session::serve_peers(Rc::clone(&session), self.inbox));
+        tokio::task::spawn_local(Rc::clone(&session).sweep());
+        let door = Door::new(self.config, Rc::clone(&session), observer, Arc::clone(&self.clients));
+        door.accept(listener, self.phase.clone()).await;
+        session.drain();
+        let mut phase = self.phase;
+        loop {
+            open_transactions.store(session.open_transactions(), Ordering::Relaxed);
+            let closing = phase.wait_for(|phase| *phase == Phase::Closing);
+            if tokio::time::timeout(COUNT_INTERVAL, closing).await.is_ok() {
+                break;
+            }
+        }
+        session.cut_off();
+        let deadline = tokio::time::Instant::now() + LAST_ANSWERS;
+        while self.clients.load(Ordering::Relaxed) > 0 && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(COUNT_INTERVAL).await;
+        }
+    }
+}

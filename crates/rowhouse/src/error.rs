@@ -1,0 +1,247 @@
+//! Everything that can go wrong for a caller: a kind, a public text, a private cause.
+//!
+//! A door renders an error once and hands the cause to the log; nothing else shows text from inside to a
+//! caller. One table gives every kind its SQLSTATE and its AWS exception.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use rowhouse_data_api::fault::{Exception, Fault};
+use rowhouse_protocol::backend::ServerError;
+use rowhouse_protocol::sqlstate::SqlState;
+
+/// What failed, and whose doing it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The caller did not prove who it is.
+    Identity,
+    /// The caller's AWS signature does not fit the request.
+    Signature,
+    /// The caller may not use what it named.
+    Forbidden,
+    /// No such resource ARN.
+    ResourceUnknown,
+    /// No such secret ARN.
+    SecretUnknown,
+    /// PostgreSQL refuses the role or the password of the secret.
+    SecretRefused,
+    /// No such database on that resource.
+    DatabaseUnknown,
+    /// The request itself is not acceptable, whatever the database would say.
+    Invalid,
+    /// The statement would change the context that makes the caller a tenant.
+    ContextProtected,
+    /// A statement that this door cannot carry.
+    NotSupported,
+    /// No such transaction, or not the caller's.
+    TransactionNotFound,
+    /// The transaction had failed; committing it has rolled it back.
+    Aborted,
+    /// The transaction still runs the caller's previous statement.
+    TransactionBusy,
+    /// PostgreSQL refused the caller's SQL.
+    Sql,
+    /// The statement ran into its time limit and was cancelled.
+    StatementTimeout,
+    /// The result is larger than one answer may be.
+    ResultTooLarge,
+    /// No connection became free in time; nothing ran.
+    Overloaded,
+    /// The database cannot be reached; nothing ran, or nothing was committed.
+    Unavailable,
+    /// The connection was lost while the statement ran; it may have been committed.
+    OutcomeUnknown,
+    /// The gateway is stopping; nothing ran.
+    ShuttingDown,
+    /// A defect of ours.
+    Internal,
+}
+
+impl Kind {
+    /// The one table: kind → SQLSTATE, AWS exception.
+    ///
+    /// `OutcomeUnknown` is a 400 on purpose: SDKs retry 5xx by themselves, and a statement that may have
+    /// been committed must not run twice unasked.
+    fn row(self) -> (SqlState, Exception) {
+        match self {
+            Kind::Identity => (SqlState::INVALID_AUTHORIZATION, Exception::AccessDenied),
+            Kind::Signature => (SqlState::INVALID_AUTHORIZATION, Exception::InvalidSignature),
+            Kind::Forbidden => (SqlState::INSUFFICIENT_PRIVILEGE, Exception::AccessDenied),
+            Kind::ResourceUnknown => (SqlState::UNABLE_TO_CONNECT, Exception::HttpEndpointNotEnabled),
+            Kind::SecretUnknown => (SqlState::INVALID_AUTHORIZATION, Exception::SecretsError),
+            Kind::SecretRefused => (SqlState::INVALID_PASSWORD, Exception::InvalidSecret),
+            Kind::DatabaseUnknown => (SqlState::INVALID_CATALOG_NAME, Exception::DatabaseError),
+            Kind::Invalid => (SqlState::INVALID_PARAMETER_VALUE, Exception::Validation),
+            Kind::ContextProtected => (SqlState::INSUFFICIENT_PRIVILEGE, Exception::DatabaseError),
+            Kind::NotSupported => (SqlState::FEATURE_NOT_SUPPORTED, Exception::DatabaseError),
+            Kind::TransactionNotFound => (SqlState::NO_ACTIVE_SQL_TRANSACTION, Exception::TransactionNotFound),
+            Kind::Aborted => (SqlState::IN_FAILED_SQL_TRANSACTION, Exception::DatabaseError),
+            Kind::TransactionBusy => (SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, Exception::DatabaseError),
+            Kind::Sql => (SqlState::INTERNAL_ERROR, Exception::DatabaseError),
+            Kind::StatementTimeout => (SqlState::QUERY_CANCELED, Exception::StatementTimeout),
+            Kind::ResultTooLarge => (SqlState::PROGRAM_LIMIT_EXCEEDED, Exception::UnsupportedResult),
+            Kind::Overloaded => (SqlState::TOO_MANY_CONNECTIONS, Exception::ServiceUnavailable),
+            Kind::Unavailable => (SqlState::CANNOT_CONNECT_NOW, Exception::DatabaseUnavailable),
+            Kind::OutcomeUnknown => (SqlState::TRANSACTION_RESOLUTION_UNKNOWN, Exception::DatabaseError),
+            Kind::ShuttingDown => (SqlState::ADMIN_SHUTDOWN, Exception::ServiceUnavailable),
+            Kind::Internal => (SqlState::INTERNAL_ERROR, Exception::InternalServerError),
+        }
+    }
+
+    /// Every kind, for the test that walks the table.
+    pub const ALL: [Kind; 21] = [
+        Kind::Identity,
+        Kind::Signature,
+        Kind::Forbidden,
+        Kind::ResourceUnknown,
+        Kind::SecretUnknown,
+        Kind::SecretRefused,
+        Kind::DatabaseUnknown,
+        Kind::Invalid,
+        Kind::ContextProtected,
+        Kind::NotSupported,
+        Kind::TransactionNotFound,
+        Kind::Aborted,
+        Kind::TransactionBusy,
+        Kind::Sql,
+        Kind::StatementTimeout,
+        Kind::ResultTooLarge,
+        Kind::Overloaded,
+        Kind::Unavailable,
+        Kind::OutcomeUnknown,
+        Kind::ShuttingDown,
+        Kind::Internal,
+    ];
+}
+
+/// One public sentence for every failed proof of identity: which part failed is for the log only.
+pub const IDENTITY_SENTENCE: &str =
+    "The credentials of this request are missing, invalid or expired.";
+
+/// An error on its way to a caller.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: Kind,
+    public: Cow<'static, str>,
+    server: Option<ServerError>,
+    fault: Option<Fault>,
+    cause: Option<String>,
+}
+
+impl Error {
+    /// An error with a public sentence.
+    pub fn new(kind: Kind, public: impl Into<Cow<'static, str>>) -> Error {
+        Error(Box::new(Inner {
+            kind,
+            public: public.into(),
+            server: None,
+            fault: None,
+            cause: None,
+        }))
+    }
+
+    /// PostgreSQL refused the caller's SQL: its fields are the caller's to see.
+    pub fn sql(error: ServerError) -> Error {
+        let public = Cow::Owned(error.message.clone());
+        let mut sql = Error::new(Kind::Sql, public);
+        sql.0.server = Some(error);
+        sql
+    }
+
+    /// A failed proof of identity: the reason goes to the log.
+    pub fn identity(reason: impl fmt::Display) -> Error {
+        Error::new(Kind::Identity, IDENTITY_SENTENCE).because(reason)
+    }
+
+    /// A signature that does not fit: the reason goes to the log.
+    pub fn signature(reason: impl fmt::Display) -> Error {
+        Error::new(Kind::Signature, IDENTITY_SENTENCE).because(reason)
+    }
+
+    /// The database cannot be reached and nothing was committed.
+    pub fn unavailable(cause: impl fmt::Display) -> Error {
+        Error::new(Kind::Unavailable, "The database is not available. Try again.").because(cause)
+    }
+
+    /// The connection was lost while the statement ran.
+    pub fn outcome_unknown(cause: impl fmt::Display) -> Error {
+        let public = "The connection to the database was lost while the statement ran; whether it \
+                      was committed is unknown. Check before running it again";
+        Error::new(Kind::OutcomeUnknown, public).because(cause)
+    }
+
+    /// A defect of ours: the text goes to the log.
+    pub fn internal(cause: impl fmt::Display) -> Error {
+        Error::new(Kind::Internal, "Internal error.").because(cause)
+    }
+
+    /// The same error with what the log should know and the caller should not.
+    pub fn because(mut self, cause: impl fmt::Display) -> Error {
+        self.0.cause = Some(cause.to_string());
+        self
+    }
+
+    /// What failed.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// What the log should know and the caller should not.
+    pub fn cause(&self) -> Option<&str> {
+        self.0.cause.as_deref()
+    }
+
+    /// The SQLSTATE: PostgreSQL's own where it refused, the table's otherwise.
+    pub fn sqlstate(&self) -> SqlState {
+        self.0.server.as_ref().map_or(self.0.kind.row().0, |error| error.code)
+    }
+
+    /// The same error with PostgreSQL's error position moved to where the caller's own text has it.
+    pub fn at(mut self, position: impl Fn(u32) -> u32) -> Error {
+        if let Some(server) = &mut self.0.server {
+            server.position = server.position.map(position);
+        }
+        self
+    }
+
+    /// The error as the Data API shows it.
+    pub fn fault(&self) -> Fault {
+        if let Some(fault) = &self.0.fault {
+            return fault.clone();
+        }
+        if let Some(server) = &self.0.server {
+            return Fault::from_server_error(server, |position| position);
+        }
+        let (state, exception) = self.0.kind.row();
+        let message = match exception {
+            Exception::DatabaseError if self.0.kind != Kind::TransactionBusy => {
+                format!("ERROR: {}; SQLState: {state}", self.0.public)
+            }
+            _ => self.0.public.to_string(),
+        };
+        Fault::new(exception, message)
+    }
+}
+
+impl From<Fault> for Error {
+    /// A request that the Data API's own rules refuse.
+    fn from(fault: Fault) -> Error {
+        let mut error = Error::new(Kind::Invalid, fault.message.clone());
+        error.0.fault = Some(fault);
+        error
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.public)
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! Reading a body, with a limit on its bytes and on the time it takes.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use rowhouse_data_api::fault::Fault;
+
+use crate::error::Error;
+
+/// How much more than the limit is read and thrown away before a body that is too large is answered.
+/// Clients write first and read afterwards; one whose connection closes meanwhile never sees the answer.
+const DISCARDED_FACTOR: usize = 4;
+
+/// Reads the whole body.
+pub async fn read(body: Incoming, bytes_max: usize, within: Duration) -> Result<Bytes, Error> {
+    match tokio::time::timeout(within, read_all(body, bytes_max)).await {
+        Ok(read) => read,
+        Err(_) => Err(Fault::validation("The request's body did not arrive in time").into()),
+    }
+}
+
+async fn read_all(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Error> {
+    let announced = body.size_hint().exact();
+    let mut first: Option<Bytes> = None;
+    let mut rest = BytesMut::new();
+    let mut seen = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Error::from(Fault::serialization("The request's body ended early")).because(error)
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        seen = seen.saturating_add(data.len());
+        if seen > bytes_max {
+            first = None;
+            rest = BytesMut::new();
+            if seen > bytes_max.saturating_mul(DISCARDED_FACTOR) {
+                break;
+            }
+            continue;
+        }
+        match &first {
+            // Most bodies are one piece, which needs no copy.
+            None if rest.is_empty() => first = Some(data),
+            None => rest.extend_from_slice(&data),
+            Some(start) => {
+                rest.reserve(announced.map_or(start.len() + data.len(), |all| all as usize));
+                rest.extend_from_slice(start);
+                rest.extend_from_slice(&data);
+                first = None;
+            }
+        }
+    }
+    if seen > bytes_max {
+        return Err(Fault::validation(format!(
+            "The request is larger than {bytes_max} bytes; send it in parts"
+        ))
+        .into());
+    }
+    Ok(first.unwrap_or_else(|| rest.freeze()))
+}

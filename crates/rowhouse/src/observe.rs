@@ -1,0 +1,156 @@
+//! What happens, as one closed type. The log, the metrics, and later the audit and the usage are sinks of
+//! it; nothing else writes them.
+
+mod log;
+mod metrics;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rowhouse_tenancy::principal::Principal;
+
+pub use log::init as init_log;
+pub use metrics::Metrics;
+
+use crate::config::Login;
+use crate::error::{Error, Kind};
+
+/// Everything that happens.
+pub enum Event<'a> {
+    /// The doors are open.
+    Ready {
+        /// The Data API door.
+        http: SocketAddr,
+        /// The admin address.
+        admin: SocketAddr,
+        /// Threads that serve requests.
+        shards: usize,
+    },
+    /// A stop was asked for; work in flight goes on.
+    Draining,
+    /// Everything has ended.
+    Stopped {
+        /// Transactions that had to be rolled back because the deadline passed.
+        cut_off: usize,
+    },
+    /// A client connected.
+    Accepted,
+    /// A client's connection ended.
+    Closed,
+    /// A client was turned away because too many are connected.
+    TurnedAway,
+    /// A request was answered.
+    Answered(Answered<'a>),
+    /// A connection to PostgreSQL was made.
+    UpstreamConnected {
+        /// Where to and as whom.
+        login: &'a Login,
+    },
+    /// A connection to PostgreSQL could not be made.
+    UpstreamRefused {
+        /// Where to and as whom.
+        login: &'a Login,
+        /// What was said.
+        reason: &'a str,
+    },
+    /// A statement was cancelled on a packed connection and runs again on an exclusive one.
+    SentAway,
+    /// A transaction was ended by the gateway.
+    TransactionCut {
+        /// Why.
+        reason: &'static str,
+    },
+    /// A server became reachable or stopped being so.
+    Readiness {
+        /// The server's name in the configuration.
+        server: &'a str,
+        /// Whether it answers now.
+        reachable: bool,
+    },
+    /// Something failed that no caller waits for.
+    Trouble {
+        /// Where.
+        place: &'static str,
+        /// What was said.
+        reason: &'a dyn fmt::Display,
+    },
+}
+
+/// One answered request.
+pub struct Answered<'a> {
+    /// What the caller sees as `x-amzn-RequestId`.
+    pub request_id: &'a str,
+    /// The operation, or `-` where none was recognised.
+    pub operation: &'static str,
+    /// Who asked, where that is known.
+    pub principal: Option<&'a Principal>,
+    /// The HTTP status.
+    pub status: u16,
+    /// What went wrong.
+    pub error: Option<&'a Error>,
+    /// The exception's name.
+    pub exception: Option<&'static str>,
+    /// Time from the last byte of the request to the answer.
+    pub total: Duration,
+    /// Time the database worked for it.
+    pub database: Duration,
+    /// Bytes of the request's body.
+    pub bytes_in: usize,
+    /// Bytes of the answer's body.
+    pub bytes_out: usize,
+}
+
+/// Takes events to the sinks. Clones share them.
+#[derive(Clone)]
+pub struct Observer(Arc<Metrics>);
+
+impl Observer {
+    /// An observer with fresh metrics.
+    pub fn new() -> Observer {
+        Observer(Arc::new(Metrics::new()))
+    }
+
+    /// Tells all sinks.
+    pub fn emit(&self, event: &Event<'_>) {
+        self.0.count(event);
+        log::write(event);
+    }
+
+    /// The metrics as Prometheus text.
+    pub fn metrics_text(&self) -> String {
+        self.0.encode()
+    }
+}
+
+impl Default for Observer {
+    fn default() -> Self {
+        Observer::new()
+    }
+}
+
+/// How an answered request counts, in the words of the metrics.
+pub fn outcome(error: Option<&Error>) -> &'static str {
+    let Some(error) = error else { return "ok" };
+    match error.kind() {
+        Kind::Identity | Kind::Signature => "identity",
+        Kind::Forbidden | Kind::ContextProtected => "forbidden",
+        Kind::Sql => "sql",
+        Kind::StatementTimeout => "timeout",
+        Kind::ResultTooLarge => "result_too_large",
+        Kind::Overloaded => "overloaded",
+        Kind::Unavailable | Kind::SecretRefused => "unavailable",
+        Kind::OutcomeUnknown => "outcome_unknown",
+        Kind::ShuttingDown => "shutting_down",
+        Kind::Internal => "internal",
+        Kind::ResourceUnknown
+        | Kind::SecretUnknown
+        | Kind::DatabaseUnknown
+        | Kind::Invalid
+        | Kind::NotSupported
+        | Kind::TransactionNotFound
+        | Kind::Aborted
+        | Kind::TransactionBusy => "invalid",
+    }
+}

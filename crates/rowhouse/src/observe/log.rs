@@ -1,0 +1,80 @@
+//! The log sink: lines by `tracing`, as text or JSON, on standard error.
+//!
+//! SQL, parameters, passwords and tokens are in no line.
+
+use tracing::{Level, debug, error, info, warn};
+
+use super::{Answered, Event};
+use crate::config::{Log, LogLevel};
+use crate::error::Kind;
+
+/// Starts the log. A second call changes nothing.
+pub fn init(settings: Log) {
+    let level = match settings.level {
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Debug => Level::DEBUG,
+    };
+    let builder =
+        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    // Fails only where a log has been started before, and then that one goes on.
+    let _ = if settings.json { builder.json().try_init() } else { builder.try_init() };
+}
+
+/// Writes an event.
+pub fn write(event: &Event<'_>) {
+    match event {
+        Event::Ready { http, admin, shards } => info!(%http, %admin, shards, "ready"),
+        Event::Draining => info!("draining"),
+        Event::Stopped { cut_off } => info!(transactions_cut_off = cut_off, "stopped"),
+        Event::Accepted | Event::Closed => {}
+        Event::TurnedAway => warn!("too many client connections, one turned away"),
+        Event::Answered(answered) => write_answered(answered),
+        Event::UpstreamConnected { login } => {
+            debug!(server = %login.server.name, database = %login.database, role = %login.role,
+                "connected to PostgreSQL");
+        }
+        Event::UpstreamRefused { login, reason } => {
+            warn!(server = %login.server.name, database = %login.database, role = %login.role,
+                reason, "cannot connect to PostgreSQL");
+        }
+        Event::SentAway => debug!("statement left the fast lane"),
+        Event::TransactionCut { reason } => info!(reason, "transaction rolled back"),
+        Event::Readiness { server, reachable: true } => info!(server, "PostgreSQL answers"),
+        Event::Readiness { server, reachable: false } => warn!(server, "PostgreSQL does not answer"),
+        Event::Trouble { place, reason } => warn!(place, %reason, "trouble"),
+    }
+}
+
+fn write_answered(answered: &Answered<'_>) {
+    let Answered { request_id, operation, status, bytes_in, bytes_out, .. } = answered;
+    let total_us = answered.total.as_micros();
+    let database_us = answered.database.as_micros();
+    let kind = answered.principal.map_or("-", |principal| principal.kind().as_str());
+    let tenant = answered
+        .principal
+        .and_then(|principal| principal.tenant())
+        .map_or("-", |tenant| tenant.as_str());
+    let subject = answered.principal.map_or("-", |principal| principal.subject());
+    let Some(failed) = answered.error else {
+        debug!(request_id, operation, kind, tenant, subject, status, total_us, database_us,
+            bytes_in, bytes_out, "answered");
+        return;
+    };
+    let exception = answered.exception.unwrap_or("-");
+    let sqlstate = failed.sqlstate();
+    let cause = failed.cause().unwrap_or("-");
+    match failed.kind() {
+        Kind::Internal => error!(request_id, operation, kind, tenant, subject, status, exception,
+            cause, total_us, "defect"),
+        Kind::Unavailable | Kind::OutcomeUnknown | Kind::SecretRefused | Kind::Overloaded => {
+            warn!(request_id, operation, kind, tenant, subject, status, exception, cause, total_us,
+                "failed");
+        }
+        Kind::Sql => debug!(request_id, operation, kind, tenant, subject, status, %sqlstate,
+            total_us, "refused by PostgreSQL"),
+        _ => info!(request_id, operation, kind, tenant, subject, status, exception, cause,
+            total_us, "refused"),
+    }
+}

@@ -1,0 +1,175 @@
+//! The metrics sink: Prometheus text.
+//!
+//! Names follow Prometheus' own rules: base units, `_total` on counters
+//! (prometheus.io, "Metric and label naming"). No label holds a tenant: their number has no bound.
+
+use std::sync::atomic::AtomicI64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use super::{Event, outcome};
+
+/// Upper bounds in seconds: from a point read on this machine to the statement timeout.
+const SECONDS: [f64; 14] =
+    [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0, 60.0];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    operation: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ServerLabels {
+    server: String,
+}
+
+/// Every counter of the gateway.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    request_seconds: Histogram,
+    database_seconds: Histogram,
+    request_bytes: Counter,
+    response_bytes: Counter,
+    clients: Gauge<i64, AtomicI64>,
+    clients_turned_away: Counter,
+    upstream_connects: Counter,
+    upstream_failures: Counter,
+    statements_sent_away: Counter,
+    transactions_cut: Counter,
+    server_up: Family<ServerLabels, Gauge<i64, AtomicI64>>,
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Metrics {
+        let mut metrics = Metrics {
+            registry: Registry::with_prefix("rowhouse"),
+            requests: Family::default(),
+            request_seconds: Histogram::new(SECONDS),
+            database_seconds: Histogram::new(SECONDS),
+            request_bytes: Counter::default(),
+            response_bytes: Counter::default(),
+            clients: Gauge::default(),
+            clients_turned_away: Counter::default(),
+            upstream_connects: Counter::default(),
+            upstream_failures: Counter::default(),
+            statements_sent_away: Counter::default(),
+            transactions_cut: Counter::default(),
+            server_up: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("requests", "Answered requests by operation and outcome", self.requests.clone());
+        r.register(
+            "request_seconds",
+            "Time from the last byte of a request to its answer",
+            self.request_seconds.clone(),
+        );
+        r.register(
+            "database_seconds",
+            "Time the database worked for a request",
+            self.database_seconds.clone(),
+        );
+        r.register("request_bytes", "Bytes of request bodies", self.request_bytes.clone());
+        r.register("response_bytes", "Bytes of response bodies", self.response_bytes.clone());
+        r.register("client_connections", "Open client connections", self.clients.clone());
+        r.register(
+            "client_connections_turned_away",
+            "Client connections refused because too many were open",
+            self.clients_turned_away.clone(),
+        );
+        r.register(
+            "upstream_connects",
+            "Connections made to PostgreSQL",
+            self.upstream_connects.clone(),
+        );
+        r.register(
+            "upstream_connect_failures",
+            "Failed attempts to connect to PostgreSQL",
+            self.upstream_failures.clone(),
+        );
+        r.register(
+            "statements_sent_away",
+            "Statements cancelled in the fast lane and run again outside it",
+            self.statements_sent_away.clone(),
+        );
+        r.register(
+            "transactions_cut",
+            "Explicit transactions the gateway rolled back by itself",
+            self.transactions_cut.clone(),
+        );
+        r.register("server_up", "1 while a PostgreSQL server answers", self.server_up.clone());
+    }
+
+    /// Counts an event.
+    pub fn count(&self, event: &Event<'_>) {
+        match event {
+            Event::Answered(answered) => {
+                let labels = RequestLabels {
+                    operation: answered.operation,
+                    outcome: outcome(answered.error),
+                };
+                self.requests.get_or_create(&labels).inc();
+                self.request_seconds.observe(answered.total.as_secs_f64());
+                self.database_seconds.observe(answered.database.as_secs_f64());
+                self.request_bytes.inc_by(answered.bytes_in as u64);
+                self.response_bytes.inc_by(answered.bytes_out as u64);
+            }
+            Event::Accepted => {
+                self.clients.inc();
+            }
+            Event::Closed => {
+                self.clients.dec();
+            }
+            Event::TurnedAway => {
+                self.clients_turned_away.inc();
+            }
+            Event::UpstreamConnected { .. } => {
+                self.upstream_connects.inc();
+            }
+            Event::UpstreamRefused { .. } => {
+                self.upstream_failures.inc();
+            }
+            Event::SentAway => {
+                self.statements_sent_away.inc();
+            }
+            Event::TransactionCut { .. } => {
+                self.transactions_cut.inc();
+            }
+            Event::Readiness { server, reachable } => {
+                let labels = ServerLabels { server: (*server).to_owned() };
+                self.server_up.get_or_create(&labels).set(i64::from(*reachable));
+            }
+            Event::Ready { .. }
+            | Event::Draining
+            | Event::Stopped { .. }
+            | Event::Trouble { .. } => {}
+        }
+    }
+
+    /// The text a scrape gets.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail; an empty answer would be seen at once.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Metrics::new()
+    }
+}

@@ -1,0 +1,99 @@
+//! The connections of one shard to one database as one role, and who may use which.
+//!
+//! - The **fast lane**: one or two packed connections, many requests in flight on each, for statements that
+//!   are known to be fast and to leave no trace in the session.
+//! - **Exclusive** connections: one user at a time, for unknown and slow statements and for explicit
+//!   transactions; lent again only when known clean, else after a checked `DISCARD ALL`, else closed.
+//!
+//! The pool also keeps what was learned about statements: whether they are clean, fast, and what they return.
+
+mod connector;
+mod exclusive;
+mod fast;
+mod statements;
+mod waiting;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+pub use exclusive::{Condition, Lease, Use};
+pub use fast::FastLink;
+pub use statements::{Lane, StatementEntry};
+
+use crate::config;
+use crate::error::Error;
+use crate::observe::Observer;
+use crate::upstream::Login;
+use connector::Connector;
+use exclusive::Exclusive;
+use fast::FastLane;
+use statements::StatementTable;
+
+/// The name of the prepared prologue on every connection.
+pub const PROLOGUE_STATEMENT: &str = "rowhouse_prologue";
+
+/// The connections of one shard to one database as one role.
+pub struct Pool {
+    connector: Connector,
+    fast: FastLane,
+    exclusive: Exclusive,
+    statements: RefCell<StatementTable>,
+    wait_timeout: Duration,
+}
+
+impl Pool {
+    /// A pool without connections; they come when they are needed.
+    pub fn new(
+        login: Login,
+        settings: &config::Pool,
+        limits: &config::Limits,
+        observer: Observer,
+    ) -> Rc<Pool> {
+        let connector = Connector::new(login, settings.connect_timeout, observer);
+        Rc::new(Pool {
+            fast: FastLane::new(settings),
+            exclusive: Exclusive::new(settings, limits),
+            statements: RefCell::new(StatementTable::default()),
+            wait_timeout: settings.wait_timeout,
+            connector,
+        })
+    }
+
+    /// What is known about a statement; it is examined when it is met for the first time.
+    pub fn statement(&self, sql: &str, types: &[u32]) -> Rc<StatementEntry> {
+        self.statements.borrow_mut().entry(sql, types)
+    }
+
+    /// A packed connection with room for one more request.
+    pub async fn fast(&self) -> Result<fast::Seat<'_>, Error> {
+        self.fast.seat(&self.connector, self.deadline()).await
+    }
+
+    /// A connection for one user alone.
+    pub async fn exclusive(
+        self: &Rc<Self>,
+        purpose: Use,
+        condition: Condition,
+    ) -> Result<Lease, Error> {
+        let deadline = self.deadline();
+        exclusive::lease(self, purpose, condition, deadline).await
+    }
+
+    /// Closes what nobody used for a while.
+    pub fn sweep(&self, now: Instant) {
+        self.exclusive.sweep(now);
+        self.fast.sweep(now);
+    }
+
+    /// Where this pool leads.
+    pub fn login(&self) -> &Login {
+        self.connector.login()
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.wait_timeout
+    }
+}

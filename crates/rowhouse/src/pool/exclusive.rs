@@ -1,0 +1,267 @@
+//! Connections for one user at a time, and the rule for lending them again.
+//!
+//! A connection comes back by itself when its [`Lease`] is dropped. It is lent again when everything that
+//! ran on it is known to leave no trace; otherwise it is rolled back and reset with `DISCARD ALL`, whose
+//! answer is checked; when in doubt, it is closed.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use rowhouse_protocol::backend::{CommandTag, TransactionStatus, tag};
+use rowhouse_protocol::{frame, frontend};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::Pool;
+use super::waiting::{Waiting, overloaded};
+use crate::config;
+use crate::error::Error;
+use crate::upstream::{ExchangeShape, Link};
+
+/// A reset that takes longer than what the statement before it may take, plus this, ends in a close.
+const RESET_GRACE: Duration = Duration::from_secs(5);
+/// `ROLLBACK` and `DISCARD ALL` answer with a few dozen bytes.
+const RESET_ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// What a connection is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// One statement, or one batch.
+    Statement,
+    /// An explicit transaction.
+    Transaction,
+}
+
+/// How much of its past a connection may carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// As new: nothing ran since it was opened or reset. For statements that may look at the session.
+    Pristine,
+    /// Known-clean statements may have run.
+    Clean,
+}
+
+/// The exclusive connections of a pool.
+pub struct Exclusive {
+    idle: RefCell<Vec<Idle>>,
+    statements: Arc<Semaphore>,
+    transactions: Arc<Semaphore>,
+    waiting: Waiting,
+    idle_timeout: Duration,
+    statement_timeout_ms: String,
+    reset_timeout: Duration,
+}
+
+struct Idle {
+    member: Member,
+    since: Instant,
+}
+
+struct Member {
+    link: Link,
+    condition: Condition,
+    prologue_known: bool,
+}
+
+/// A connection on loan. Dropping it gives it back, or closes it.
+pub struct Lease {
+    pool: Rc<Pool>,
+    member: Option<Member>,
+    permit: Option<OwnedSemaphorePermit>,
+    /// Something ran, or may be running, whose traces are not known to be none.
+    tainted: bool,
+}
+
+impl Exclusive {
+    /// A set without connections.
+    pub fn new(settings: &config::Pool, limits: &config::Limits) -> Exclusive {
+        Exclusive {
+            idle: RefCell::new(Vec::new()),
+            statements: Arc::new(Semaphore::new(settings.slow_connections)),
+            transactions: Arc::new(Semaphore::new(settings.transaction_connections)),
+            waiting: Waiting::new(settings.waiting_max),
+            idle_timeout: settings.idle_timeout,
+            statement_timeout_ms: limits.statement_timeout.as_millis().to_string(),
+            reset_timeout: limits.statement_timeout + RESET_GRACE,
+        }
+    }
+
+    /// Closes connections nobody used for a while.
+    pub fn sweep(&self, now: Instant) {
+        self.idle.borrow_mut().retain(|idle| {
+            let keep = now.saturating_duration_since(idle.since) <= self.idle_timeout;
+            if !keep {
+                idle.member.link.close("idle");
+            }
+            keep
+        });
+    }
+
+    async fn permit(&self, purpose: Use, until: Instant) -> Result<OwnedSemaphorePermit, Error> {
+        let semaphore = match purpose {
+            Use::Statement => &self.statements,
+            Use::Transaction => &self.transactions,
+        };
+        if let Ok(permit) = Arc::clone(semaphore).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let waiter = self.waiting.join()?;
+        let permit = timeout_at(until, Arc::clone(semaphore).acquire_owned()).await;
+        drop(waiter);
+        match permit {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(overloaded("no connection became free in time")),
+        }
+    }
+
+    /// An idle connection, the most fitting first: used ones where that will do, so that pristine ones
+    /// stay for those who need them.
+    fn take(&self, condition: Condition) -> Option<Member> {
+        let mut idle = self.idle.borrow_mut();
+        idle.retain(|idle| idle.member.link.is_open());
+        let fitting = idle.iter().rposition(|idle| idle.member.condition == condition);
+        let index = fitting.or_else(|| idle.len().checked_sub(1))?;
+        Some(idle.remove(index).member)
+    }
+}
+
+/// Waits for a connection, opening one where none is idle.
+pub async fn lease(
+    pool: &Rc<Pool>,
+    purpose: Use,
+    condition: Condition,
+    until: Instant,
+) -> Result<Lease, Error> {
+    let permit = pool.exclusive.permit(purpose, until).await?;
+    while let Some(mut member) = pool.exclusive.take(condition) {
+        if condition == Condition::Pristine && member.condition != Condition::Pristine {
+            if !reset(&member.link, pool.exclusive.reset_timeout).await {
+                member.link.close("reset failed");
+                continue;
+            }
+            member.condition = Condition::Pristine;
+            member.prologue_known = false;
+        }
+        return Ok(Lease::new(pool, member, permit));
+    }
+    let timeout_ms = pool.exclusive.statement_timeout_ms.as_str();
+    let link = pool.connector.connect(&[("statement_timeout", timeout_ms)], until).await?;
+    let member = Member { link, condition: Condition::Pristine, prologue_known: false };
+    Ok(Lease::new(pool, member, permit))
+}
+
+impl Lease {
+    fn new(pool: &Rc<Pool>, member: Member, permit: OwnedSemaphorePermit) -> Lease {
+        Lease { pool: Rc::clone(pool), member: Some(member), permit: Some(permit), tainted: false }
+    }
+
+    /// The connection. Using it taints the lease until [`Lease::settle`] says that no trace is left.
+    pub fn link(&mut self) -> Result<&Link, Error> {
+        self.tainted = true;
+        self.peek()
+    }
+
+    /// The connection, to look at.
+    pub fn peek(&self) -> Result<&Link, Error> {
+        match &self.member {
+            Some(member) => Ok(&member.link),
+            None => Err(Error::internal("a lease without connection")),
+        }
+    }
+
+    /// Whether the prologue must be parsed first; from then on it counts as known.
+    pub fn prologue_unknown(&mut self) -> bool {
+        self.member
+            .as_mut()
+            .is_some_and(|member| !std::mem::replace(&mut member.prologue_known, true))
+    }
+
+    /// The server does not know the prologue after all.
+    pub fn forget_prologue(&mut self) {
+        if let Some(member) = &mut self.member {
+            member.prologue_known = false;
+        }
+    }
+
+    /// Everything that ran has been answered, the session is outside a transaction, and what ran is known
+    /// to be clean.
+    pub fn settle(&mut self) {
+        if let Some(member) = &mut self.member
+            && member.link.in_flight() == 0
+        {
+            member.condition = Condition::Clean;
+            self.tainted = false;
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let (Some(member), Some(permit)) = (self.member.take(), self.permit.take()) else {
+            return;
+        };
+        if !member.link.is_open() {
+            return;
+        }
+        let pool = Rc::clone(&self.pool);
+        if self.tainted {
+            tokio::task::spawn_local(clean(pool, member, permit));
+        } else {
+            pool.exclusive.idle.borrow_mut().push(Idle { member, since: Instant::now() });
+            drop(permit);
+        }
+    }
+}
+
+/// Resets a connection and puts it back, or closes it. Its permit is held until then, so that the number
+/// of connections stays within its bound.
+async fn clean(pool: Rc<Pool>, mut member: Member, permit: OwnedSemaphorePermit) {
+    if reset(&member.link, pool.exclusive.reset_timeout).await {
+        member.condition = Condition::Pristine;
+        member.prologue_known = false;
+        pool.exclusive.idle.borrow_mut().push(Idle { member, since: Instant::now() });
+    } else {
+        member.link.close("reset failed");
+    }
+    drop(permit);
+}
+
+/// `ROLLBACK`, then `DISCARD ALL`, behind whatever still runs; `true` only if the server confirms both.
+///
+/// `DISCARD ALL` cannot run inside a transaction block, hence the two (PostgreSQL docs, DISCARD). A
+/// `statement_timeout` that a caller set to a millisecond can make it fail, hence the check.
+async fn reset(link: &Link, limit: Duration) -> bool {
+    let shape = ExchangeShape { commands: 1, bytes_max: RESET_ANSWER_BYTES_MAX };
+    let query = |sql: &'static str| move |buf: &mut BytesMut| frontend::query(buf, sql);
+    let Ok(rollback) = link.submit(shape, query("ROLLBACK")) else { return false };
+    let Ok(discard) = link.submit(shape, query("DISCARD ALL")) else { return false };
+    let both = async { (rollback.await, discard.await) };
+    let Ok((Ok(Ok(rollback)), Ok(Ok(discard)))) = timeout(limit, both).await else {
+        return false;
+    };
+    rollback.status == TransactionStatus::Idle
+        && discard.status == TransactionStatus::Idle
+        && confirms(&discard.frames, "DISCARD ALL")
+        && link.in_flight() == 0
+}
+
+/// Whether an answer completes the given command and holds no error.
+fn confirms(mut frames: &[u8], command: &str) -> bool {
+    let mut confirmed = false;
+    while let Ok(Some(header)) = frame::peek(frames, RESET_ANSWER_BYTES_MAX) {
+        let Some((whole, rest)) = frames.split_at_checked(header.len) else { return false };
+        match header.tag {
+            tag::ERROR_RESPONSE => return false,
+            tag::COMMAND_COMPLETE => {
+                let body = whole.get(5..).unwrap_or_default();
+                confirmed = CommandTag::decode(body).is_ok_and(|tag| tag.text == command);
+            }
+            _ => {}
+        }
+        frames = rest;
+    }
+    confirmed
+}

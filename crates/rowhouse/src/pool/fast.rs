@@ -1,0 +1,200 @@
+//! The fast lane: packed connections, many exchanges in flight on each.
+//!
+//! Only statements that are known clean and known fast come here. A statement that turns out slow all the
+//! same is cancelled by the server's own `statement_timeout`, which is short on these connections: its
+//! implicit transaction is rolled back whole, so it can run again on an exclusive connection, and those
+//! behind it wait no longer than that.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
+
+use super::connector::Connector;
+use super::waiting::{Waiting, overloaded};
+use crate::config;
+use crate::error::Error;
+use crate::upstream::Link;
+
+/// A connection is given another request only while fewer than this many times its depth are in flight.
+/// Callers that leave free their seat before their exchange is over; this keeps them from piling up.
+const ABANDONED_FACTOR: usize = 2;
+
+/// The packed connections of a pool.
+pub struct FastLane {
+    links: Vec<RefCell<Option<Rc<FastLink>>>>,
+    seats: Semaphore,
+    opening: Semaphore,
+    depth: usize,
+    waiting: Waiting,
+    statement_timeout_ms: String,
+    prepared_max: usize,
+    idle_timeout: Duration,
+}
+
+/// One packed connection.
+pub struct FastLink {
+    /// The connection.
+    pub link: Link,
+    prologue: Cell<bool>,
+    prepared: RefCell<HashMap<u32, u64, RandomState>>,
+    prepared_max: usize,
+    clock: Cell<u64>,
+    used_at: Cell<Instant>,
+}
+
+/// The right to one exchange on a packed connection.
+pub struct Seat<'a> {
+    /// The connection.
+    pub link: Rc<FastLink>,
+    _permit: SemaphorePermit<'a>,
+}
+
+/// How a statement is named on a connection, and what has to be sent first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preparation {
+    /// The server does not know it yet.
+    pub parse: bool,
+    /// A statement that has to make room.
+    pub evict: Option<u32>,
+}
+
+impl FastLane {
+    /// A lane without connections.
+    pub fn new(settings: &config::Pool) -> FastLane {
+        let count = settings.fast_connections.max(1);
+        FastLane {
+            links: (0..count).map(|_| RefCell::new(None)).collect(),
+            seats: Semaphore::new(count * settings.fast_depth),
+            opening: Semaphore::new(1),
+            depth: settings.fast_depth,
+            waiting: Waiting::new(settings.waiting_max),
+            statement_timeout_ms: settings.fast_statement_timeout.as_millis().to_string(),
+            prepared_max: settings.prepared_max.max(1),
+            idle_timeout: settings.idle_timeout,
+        }
+    }
+
+    /// Waits for a seat.
+    pub async fn seat(&self, connector: &Connector, until: Instant) -> Result<Seat<'_>, Error> {
+        let permit = match self.seats.try_acquire() {
+            Ok(permit) => permit,
+            Err(_) => self.wait_for_seat(until).await?,
+        };
+        let link = self.link(connector, until).await?;
+        link.used_at.set(Instant::now());
+        Ok(Seat { link, _permit: permit })
+    }
+
+    /// Closes connections nobody used for a while.
+    pub fn sweep(&self, now: Instant) {
+        for slot in &self.links {
+            let mut slot = slot.borrow_mut();
+            let Some(link) = &*slot else { continue };
+            let idle = now.saturating_duration_since(link.used_at.get()) > self.idle_timeout;
+            if idle && link.link.in_flight() == 0 {
+                link.link.close("idle");
+                *slot = None;
+            }
+        }
+    }
+
+    async fn wait_for_seat(&self, until: Instant) -> Result<SemaphorePermit<'_>, Error> {
+        let waiter = self.waiting.join()?;
+        let waited = timeout_at(until, self.seats.acquire()).await;
+        drop(waiter);
+        match waited {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(overloaded("no connection became free in time")),
+        }
+    }
+
+    async fn link(&self, connector: &Connector, until: Instant) -> Result<Rc<FastLink>, Error> {
+        if let Some(link) = self.choose(self.depth) {
+            return Ok(link);
+        }
+        let opening = timeout_at(until, self.opening.acquire()).await;
+        let Ok(Ok(_opening)) = opening else { return Err(overloaded("no connection in time")) };
+        // Whoever opened one meanwhile opened it for all who waited.
+        if let Some(link) = self.choose(self.depth) {
+            return Ok(link);
+        }
+        let vacant = self.links.iter().find(|slot| {
+            slot.borrow().as_ref().is_none_or(|link| !link.link.is_open())
+        });
+        let Some(vacant) = vacant else {
+            return self
+                .choose(self.depth * ABANDONED_FACTOR)
+                .ok_or_else(|| overloaded("every connection is full"));
+        };
+        let parameters = [("statement_timeout", self.statement_timeout_ms.as_str())];
+        let link = connector.connect(&parameters, until).await?;
+        let link = Rc::new(FastLink {
+            link,
+            prologue: Cell::new(false),
+            prepared: RefCell::new(HashMap::default()),
+            prepared_max: self.prepared_max,
+            clock: Cell::new(0),
+            used_at: Cell::new(Instant::now()),
+        });
+        *vacant.borrow_mut() = Some(Rc::clone(&link));
+        Ok(link)
+    }
+
+    /// The open connection with the fewest exchanges in flight, if it has room.
+    fn choose(&self, depth: usize) -> Option<Rc<FastLink>> {
+        let mut best: Option<(usize, Rc<FastLink>)> = None;
+        for slot in &self.links {
+            let slot = slot.borrow();
+            let Some(link) = &*slot else { continue };
+            let in_flight = link.link.in_flight();
+            let better = best.as_ref().is_none_or(|(least, _)| in_flight < *least);
+            if link.link.is_open() && in_flight < depth && better {
+                best = Some((in_flight, Rc::clone(link)));
+            }
+        }
+        best.map(|(_, link)| link)
+    }
+}
+
+impl FastLink {
+    /// Whether the prologue must be parsed first; from then on it counts as known.
+    pub fn prologue_unknown(&self) -> bool {
+        !self.prologue.replace(true)
+    }
+
+    /// What has to be sent before a statement can be bound by name; from then on it counts as known.
+    /// Should its `Parse` fail, [`FastLink::forget`] sets that right.
+    pub fn prepare(&self, id: u32) -> Preparation {
+        let tick = self.clock.get() + 1;
+        self.clock.set(tick);
+        let mut prepared = self.prepared.borrow_mut();
+        if let Some(used) = prepared.get_mut(&id) {
+            *used = tick;
+            return Preparation { parse: false, evict: None };
+        }
+        let mut evict = None;
+        if prepared.len() >= self.prepared_max {
+            evict = prepared.iter().min_by_key(|(_, used)| **used).map(|(id, _)| *id);
+            if let Some(oldest) = evict {
+                prepared.remove(&oldest);
+            }
+        }
+        prepared.insert(id, tick);
+        Preparation { parse: true, evict }
+    }
+
+    /// The server does not know the statement after all.
+    pub fn forget(&self, id: u32) {
+        self.prepared.borrow_mut().remove(&id);
+    }
+
+    /// The server does not know the prologue after all.
+    pub fn forget_prologue(&self) {
+        self.prologue.set(false);
+    }
+}

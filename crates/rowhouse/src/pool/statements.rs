@@ -1,0 +1,216 @@
+//! What a pool knows about the statements it has met: what the scanner found, what PostgreSQL said it
+//! returns, and how long its runs take.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use rowhouse_protocol::backend::Columns;
+use rowhouse_protocol::statement::{Examined, SessionEffect, examine};
+
+/// Statements remembered in one generation; the table keeps two generations.
+const GENERATION_MAX: usize = 512;
+/// Statements longer than this are examined anew each time: a few of them would fill the memory that
+/// thousands of ordinary ones need.
+const REMEMBERED_SQL_BYTES_MAX: usize = 16 * 1024;
+
+/// A statement is taken into the fast lane when the average of its own runs is below this.
+const FAST_RUN_MAX: Duration = Duration::from_millis(2);
+/// Runs that must have been seen before: the first ones plan and fill caches, and a caller who varies the
+/// text to slip slow work into the fast lane pays this many runs for each try.
+const FAST_RUNS_MIN: u32 = 4;
+/// A statement leaves the fast lane when its average there exceeds this. Above `FAST_RUN_MAX`, so that
+/// one on the edge does not go back and forth.
+const SLOW_RUN_MIN: Duration = Duration::from_millis(4);
+/// Runs on exclusive connections before a statement that was sent away may come back; doubles each time.
+const EXILE_RUNS_FIRST: u32 = 32;
+/// The longest exile.
+const EXILE_RUNS_MAX: u32 = 1 << 16;
+
+/// Where a statement runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Packed with others on one connection.
+    Fast,
+    /// Alone on a connection.
+    Slow,
+}
+
+/// What is known about one statement with one list of parameter types.
+pub struct StatementEntry {
+    /// What the scanner found.
+    pub examined: Examined,
+    id: Cell<u32>,
+    types: Box<[u32]>,
+    columns: RefCell<Option<Option<Arc<Columns>>>>,
+    refused_context: OnceCell<Option<String>>,
+    text_types: Cell<bool>,
+    inferred: Cell<bool>,
+    runs: Cell<Runs>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Runs {
+    seen: u32,
+    average_ns: u64,
+    exile: u32,
+    exile_next: u32,
+}
+
+/// The statements of one pool. Bounded: what has not been used for a generation is forgotten.
+#[derive(Default)]
+pub struct StatementTable {
+    recent: Generation,
+    older: Generation,
+    next_id: u32,
+}
+
+type Generation = HashMap<Rc<str>, Vec<Rc<StatementEntry>>, RandomState>;
+
+impl StatementTable {
+    /// What is known about a statement.
+    pub fn entry(&mut self, sql: &str, types: &[u32]) -> Rc<StatementEntry> {
+        if let Some(entry) = find(&self.recent, sql, types) {
+            return entry;
+        }
+        let entry = match find(&self.older, sql, types) {
+            Some(entry) => entry,
+            None => self.new_entry(sql, types),
+        };
+        if sql.len() <= REMEMBERED_SQL_BYTES_MAX {
+            if self.recent.len() >= GENERATION_MAX {
+                self.older = std::mem::take(&mut self.recent);
+            }
+            let same_text = self.recent.entry(Rc::from(sql)).or_default();
+            // The types of a statement's parameters come in few combinations; a caller who makes them
+            // many starts over.
+            if same_text.len() >= TYPE_LISTS_MAX {
+                same_text.clear();
+            }
+            same_text.push(Rc::clone(&entry));
+        }
+        entry
+    }
+
+    fn new_entry(&mut self, sql: &str, types: &[u32]) -> Rc<StatementEntry> {
+        let id = self.next_id;
+        self.next_id = self.next_id.wrapping_add(1);
+        Rc::new(StatementEntry {
+            examined: examine(sql),
+            id: Cell::new(id),
+            types: types.into(),
+            columns: RefCell::new(None),
+            refused_context: OnceCell::new(),
+            text_types: Cell::new(false),
+            inferred: Cell::new(false),
+            runs: Cell::new(Runs::default()),
+        })
+    }
+}
+
+/// Lists of parameter types kept for one text.
+const TYPE_LISTS_MAX: usize = 16;
+
+fn find(generation: &Generation, sql: &str, types: &[u32]) -> Option<Rc<StatementEntry>> {
+    let same_text = generation.get(sql)?;
+    same_text.iter().find(|entry| *entry.types == *types).map(Rc::clone)
+}
+
+impl StatementEntry {
+    /// The number that names it on packed connections.
+    pub fn id(&self) -> u32 {
+        self.id.get()
+    }
+
+    /// Where it runs now.
+    pub fn lane(&self) -> Lane {
+        let runs = self.runs.get();
+        let fast = self.is_clean()
+            && runs.exile == 0
+            && runs.seen >= FAST_RUNS_MIN
+            && runs.average_ns < FAST_RUN_MAX.as_nanos() as u64;
+        if fast { Lane::Fast } else { Lane::Slow }
+    }
+
+    /// Whether running it leaves no trace in the session.
+    pub fn is_clean(&self) -> bool {
+        self.examined.session == SessionEffect::KnownClean
+    }
+
+    /// Takes note of a run that ended well.
+    pub fn note_run(&self, lane: Lane, run: Duration) {
+        let mut runs = self.runs.get();
+        let run_ns = u64::try_from(run.as_nanos()).unwrap_or(u64::MAX);
+        runs.average_ns = match runs.seen {
+            0 => run_ns,
+            // The first run plans; it says little about the next.
+            1 => run_ns.min(runs.average_ns),
+            _ => (runs.average_ns / 4).saturating_mul(3).saturating_add(run_ns / 4),
+        };
+        runs.seen = runs.seen.saturating_add(1);
+        match lane {
+            Lane::Slow => runs.exile = runs.exile.saturating_sub(1),
+            Lane::Fast if runs.average_ns > SLOW_RUN_MIN.as_nanos() as u64 => runs.send_away(),
+            Lane::Fast => {}
+        }
+        self.runs.set(runs);
+    }
+
+    /// Takes note that it had to be cancelled on a packed connection.
+    pub fn note_too_slow(&self) {
+        let mut runs = self.runs.get();
+        runs.send_away();
+        self.runs.set(runs);
+    }
+
+    /// What it returns, if PostgreSQL has said so: `Some(None)` is a statement without a result set.
+    pub fn columns(&self) -> Option<Option<Arc<Columns>>> {
+        self.columns.borrow().clone()
+    }
+
+    /// Takes note of what PostgreSQL said it returns.
+    pub fn set_columns(&self, columns: Option<Arc<Columns>>) {
+        *self.columns.borrow_mut() = Some(columns);
+    }
+
+    /// Whether PostgreSQL was unable to infer the types that the caller left open.
+    pub fn needs_text_types(&self) -> bool {
+        self.text_types.get()
+    }
+
+    /// From now on, open parameter types are text.
+    pub fn use_text_types(&self) {
+        self.text_types.set(true);
+        self.inferred.set(true);
+    }
+
+    /// Whether PostgreSQL has accepted its parameter types before.
+    pub fn types_accepted(&self) -> bool {
+        self.inferred.get()
+    }
+
+    /// PostgreSQL has accepted its parameter types.
+    pub fn note_types_accepted(&self) {
+        self.inferred.set(true);
+    }
+
+    /// Why a caller with a protected context may not run it; computed once.
+    pub fn refused_context(&self, compute: impl FnOnce() -> Option<String>) -> Option<&str> {
+        self.refused_context.get_or_init(compute).as_deref()
+    }
+}
+
+impl Runs {
+    fn send_away(&mut self) {
+        self.exile_next = match self.exile_next {
+            0 => EXILE_RUNS_FIRST,
+            last => last.saturating_mul(2).min(EXILE_RUNS_MAX),
+        };
+        self.exile = self.exile_next;
+        self.seen = 0;
+        self.average_ns = 0;
+    }
+}

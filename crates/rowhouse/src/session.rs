@@ -1,0 +1,208 @@
+//! The corridor: the only way from a door to PostgreSQL.
+//!
+//! A door brings a principal, what it named, and a statement. The session decides whether the principal may
+//! use what it named, builds the prologue that carries its tenant, and sends both in one write. One
+//! `Session` serves one shard; transactions of other shards are reached through their inboxes.
+
+mod alone;
+mod batch;
+mod exchange;
+mod guard;
+mod peers;
+mod statement;
+mod transaction;
+mod transaction_id;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use rowhouse_tenancy::principal::Principal;
+use rowhouse_tenancy::prologue::Prologue;
+use tokio::time::Instant;
+
+pub use peers::{Inbox, Peers, serve as serve_peers};
+pub use statement::{Outcome, Statement, Value};
+pub use transaction::Ending;
+
+use crate::config::{Config, Database, Login, Resource, RoleSecret};
+use crate::error::{Error, Kind};
+use crate::observe::{Event, Observer};
+use crate::pool::Pool;
+use transaction::Transaction;
+use transaction_id::TransactionKey;
+
+/// How often idle connections and forgotten transactions are looked for.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The corridor of one shard.
+pub struct Session {
+    config: Arc<Config>,
+    observer: Observer,
+    shard: usize,
+    peers: Peers,
+    pools: RefCell<HashMap<PoolKey, Rc<Pool>, RandomState>>,
+    transactions: RefCell<HashMap<TransactionKey, Rc<Transaction>, RandomState>>,
+    draining: Cell<bool>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct PoolKey {
+    resource: usize,
+    database: usize,
+    secret: usize,
+}
+
+/// What a caller named and may use.
+#[derive(Debug, Clone)]
+pub struct Target {
+    key: PoolKey,
+    database: Arc<Database>,
+    /// The caller named the database; otherwise it is the resource's default.
+    database_named: bool,
+}
+
+impl Session {
+    /// The corridor of shard number `shard`.
+    pub fn new(config: Arc<Config>, observer: Observer, shard: usize, peers: Peers) -> Rc<Session> {
+        Rc::new(Session {
+            config,
+            observer,
+            shard,
+            peers,
+            pools: RefCell::default(),
+            transactions: RefCell::default(),
+            draining: Cell::new(false),
+        })
+    }
+
+    /// Finds what a caller named, and refuses what it may not use.
+    pub fn resolve(
+        &self,
+        principal: &Principal,
+        resource_arn: &str,
+        secret_arn: &str,
+        database: Option<&str>,
+    ) -> Result<Target, Error> {
+        let resources = &self.config.resources;
+        let resource = resources.iter().position(|resource| resource.arn == resource_arn);
+        let Some((resource_index, resource)) = resource.and_then(|i| Some((i, resources.get(i)?)))
+        else {
+            return Err(unknown_resource(resource_arn));
+        };
+        let secrets = &self.config.secrets;
+        let secret = secrets.iter().position(|secret| secret.arn == secret_arn);
+        let Some((secret_index, secret)) = secret.and_then(|i| Some((i, secrets.get(i)?))) else {
+            return Err(Error::new(Kind::SecretUnknown, "No such secret is known here."));
+        };
+        permit_secret(principal, secret)?;
+        let (database_index, found) = find_database(resource, database)?;
+        Ok(Target {
+            key: PoolKey {
+                resource: resource_index,
+                database: database_index,
+                secret: secret_index,
+            },
+            database: found,
+            database_named: database.is_some(),
+        })
+    }
+
+    /// Whether explicit transactions are still open.
+    pub fn open_transactions(&self) -> usize {
+        self.transactions.borrow().len()
+    }
+
+    /// From now on no transaction begins; those that are open may end.
+    pub fn drain(&self) {
+        self.draining.set(true);
+    }
+
+    /// Rolls back what is still open.
+    pub fn cut_off(&self) -> usize {
+        let open = std::mem::take(&mut *self.transactions.borrow_mut());
+        for _ in &open {
+            self.observer.emit(&Event::TransactionCut { reason: "the gateway stops" });
+        }
+        open.len()
+    }
+
+    /// Closes idle connections and rolls back forgotten transactions, for as long as the shard lives.
+    pub async fn sweep(self: Rc<Self>) {
+        loop {
+            tokio::time::sleep(SWEEP_INTERVAL).await;
+            let now = Instant::now();
+            for pool in self.pools.borrow().values() {
+                pool.sweep(now);
+            }
+            self.sweep_transactions(now);
+        }
+    }
+
+    fn prologue(&self, principal: &Principal, target: &Target) -> Prologue {
+        Prologue::for_principal(principal, &target.database.tenant_settings)
+    }
+
+    fn pool(&self, target: &Target) -> Result<Rc<Pool>, Error> {
+        if let Some(pool) = self.pools.borrow().get(&target.key) {
+            return Ok(Rc::clone(pool));
+        }
+        let resource = self.config.resources.get(target.key.resource);
+        let secret = self.config.secrets.get(target.key.secret);
+        let (Some(resource), Some(secret)) = (resource, secret) else {
+            return Err(Error::internal("a target outside the configuration"));
+        };
+        let login = Login {
+            server: Arc::clone(&resource.server),
+            database: target.database.name.clone(),
+            role: secret.role.clone(),
+            password: secret.password.clone(),
+        };
+        let observer = self.observer.clone();
+        let pool = Pool::new(login, &self.config.pool, &self.config.limits, observer);
+        self.pools.borrow_mut().insert(target.key, Rc::clone(&pool));
+        Ok(pool)
+    }
+}
+
+/// The text is AWS's own, which names the cluster and not the ARN
+/// (Aurora User Guide, "Troubleshooting Amazon RDS Data API issues").
+fn unknown_resource(arn: &str) -> Error {
+    let cluster = arn.rsplit(':').next().unwrap_or(arn);
+    Error::new(
+        Kind::ResourceUnknown,
+        format!("HttpEndpoint isn't enabled for cluster {cluster}"),
+    )
+}
+
+fn permit_secret(principal: &Principal, secret: &RoleSecret) -> Result<(), Error> {
+    let denied = || Error::new(Kind::Forbidden, "This caller may not use this secret.");
+    if !secret.principals.contains(&principal.kind()) {
+        return Err(denied().because(format!("not for {} principals", principal.kind().as_str())));
+    }
+    match principal.role() {
+        Some(role) if role != secret.role => {
+            Err(denied().because(format!("the credential is for role {role}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn find_database(
+    resource: &Resource,
+    name: Option<&str>,
+) -> Result<(usize, Arc<Database>), Error> {
+    let wanted = name.unwrap_or(&resource.default_database);
+    resource
+        .databases
+        .iter()
+        .enumerate()
+        .find(|(_, database)| database.name == wanted)
+        .map(|(index, database)| (index, Arc::clone(database)))
+        .ok_or_else(|| {
+            Error::new(Kind::DatabaseUnknown, format!("database \"{wanted}\" does not exist"))
+        })
+}

@@ -1,0 +1,254 @@
+//! One statement by itself: one exchange, one implicit transaction.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use rowhouse_protocol::backend::ServerError;
+use rowhouse_protocol::sqlstate::SqlState;
+use rowhouse_tenancy::principal::Principal;
+use rowhouse_tenancy::prologue::Prologue;
+
+use super::exchange::{
+    Answer, Failure, Naming, Opening, Request, exchange, exchange_within, is_idle, read_answer, shape,
+    write_request,
+};
+use super::guard::{self, Place};
+use super::{Outcome, Session, Statement, Target};
+use crate::error::{Error, Kind};
+use crate::observe::Event;
+use crate::pool::{Condition, Lane, Pool, StatementEntry, Use};
+
+/// Times one statement is tried: as it is, outside the fast lane, with text types, on a new connection.
+const ATTEMPTS_MAX: usize = 4;
+/// The server ends a statement at its own timeout; this much later the gateway steps in.
+pub(super) const HUNG_GRACE: Duration = Duration::from_secs(5);
+
+/// What every attempt needs.
+struct Run<'a> {
+    pool: &'a Rc<Pool>,
+    entry: &'a StatementEntry,
+    prologue: &'a Prologue,
+    statement: &'a Statement,
+    result_bytes_max: usize,
+    hung_after: Duration,
+}
+
+impl Session {
+    /// Runs one statement in a transaction of its own.
+    pub async fn execute(
+        &self,
+        principal: &Principal,
+        target: &Target,
+        statement: &Statement,
+    ) -> Result<Outcome, Error> {
+        let pool = self.pool(target)?;
+        let entry = pool.statement(&statement.sql, &statement.types);
+        let settings = &target.database.tenant_settings;
+        guard::check(principal, settings, &entry, &statement.sql, Place::Alone)?;
+        let prologue = self.prologue(principal, target);
+        let limits = &self.config.limits;
+        let run = Run {
+            pool: &pool,
+            entry: &entry,
+            prologue: &prologue,
+            statement,
+            result_bytes_max: limits.result_bytes_max,
+            hung_after: limits.statement_timeout + HUNG_GRACE,
+        };
+        let mut last = None;
+        for _ in 0..ATTEMPTS_MAX {
+            let lane = entry.lane();
+            let ran = match lane {
+                Lane::Fast => run.packed().await,
+                Lane::Slow => run.exclusively().await,
+            };
+            match ran {
+                Ok(answer) => {
+                    run.learn(lane, &answer);
+                    return Ok(answer.outcome);
+                }
+                Err(failure) => match run.remedy(lane, failure) {
+                    Remedy::Again(why) => {
+                        if lane == Lane::Fast && entry.lane() == Lane::Slow {
+                            self.observer.emit(&Event::SentAway);
+                        }
+                        last = Some(why);
+                    }
+                    Remedy::None(error) => return Err(error),
+                },
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::internal("no attempt was made")))
+    }
+}
+
+/// What to do about a failed attempt.
+enum Remedy {
+    /// Try again; the error to give when no attempt is left.
+    Again(Error),
+    /// Give up.
+    None(Error),
+}
+
+impl Run<'_> {
+    fn request<'a>(&'a self, types: &'a [u32], opening_parse: bool, naming: Naming) -> Request<'a> {
+        Request {
+            opening: Opening { prologue: self.prologue, parse: opening_parse },
+            sql: &self.statement.sql,
+            types,
+            values: &self.statement.values,
+            naming,
+            savepoint: false,
+        }
+    }
+
+    /// On a packed connection, under a name the connection keeps.
+    async fn packed(&self) -> Result<Answer, Failure> {
+        let seat = self.pool.fast().await.map_err(Failure::Refused)?;
+        let fast = &seat.link;
+        let id = self.entry.id();
+        let preparation = fast.prepare(id);
+        let known = self.entry.columns();
+        let describe = preparation.parse || known.is_none();
+        let naming = Naming::Named {
+            id,
+            parse: preparation.parse,
+            evict: preparation.evict,
+            describe,
+        };
+        let types = types_for(self.entry, self.statement);
+        let parse_prologue = !self.prologue.is_empty() && fast.prologue_unknown();
+        let request = self.request(&types, parse_prologue, naming);
+        let shape = shape(request.commands(), self.result_bytes_max);
+        let answer = exchange(&fast.link, shape, |buf| write_request(buf, &request))
+            .await
+            .and_then(|reply| {
+                let known = known.flatten().filter(|_| !describe);
+                read_answer(&reply, request.commands_before(), known)
+            });
+        match &answer {
+            Err(Failure::Server(_)) => fast.forget(id),
+            // Nothing was appended, so nothing is known to the server.
+            Err(Failure::Prologue(_) | Failure::Refused(_)) => {
+                fast.forget(id);
+                fast.forget_prologue();
+            }
+            _ => {}
+        }
+        answer
+    }
+
+    /// On a connection of its own.
+    async fn exclusively(&self) -> Result<Answer, Failure> {
+        let condition =
+            if self.entry.is_clean() { Condition::Clean } else { Condition::Pristine };
+        let mut lease =
+            self.pool.exclusive(Use::Statement, condition).await.map_err(Failure::Refused)?;
+        let types = types_for(self.entry, self.statement);
+        let parse_prologue = !self.prologue.is_empty() && lease.prologue_unknown();
+        let request = self.request(&types, parse_prologue, Naming::Unnamed);
+        let shape = shape(request.commands(), self.result_bytes_max);
+        let link = lease.link().map_err(Failure::Refused)?.clone();
+        let server = &self.pool.login().server;
+        let build = |buf: &mut BytesMut| write_request(buf, &request);
+        let reply = exchange_within(self.hung_after, server, &link, shape, build).await?;
+        let answer = read_answer(&reply, request.commands_before(), None);
+        if matches!(answer, Err(Failure::Prologue(_))) {
+            lease.forget_prologue();
+        }
+        if is_idle(&reply) && self.entry.is_clean() {
+            lease.settle();
+        }
+        answer
+    }
+
+    /// Remembers what a run that ended well has shown.
+    fn learn(&self, lane: Lane, answer: &Answer) {
+        self.entry.note_run(lane, answer.outcome.database_time());
+        self.entry.note_types_accepted();
+        if answer.described {
+            self.entry.set_columns(answer.outcome.columns.clone());
+        }
+    }
+
+    fn remedy(&self, lane: Lane, failure: Failure) -> Remedy {
+        match failure {
+            Failure::Refused(error) => Remedy::None(error),
+            Failure::Overflow => Remedy::None(too_large(self.entry.examined.read_only)),
+            Failure::NotCommitted(text) => Remedy::Again(Error::unavailable(text)),
+            Failure::Lost(text) if self.entry.examined.read_only => {
+                Remedy::Again(Error::unavailable(text))
+            }
+            Failure::Lost(text) => Remedy::None(Error::outcome_unknown(text)),
+            Failure::Prologue(error) if error.code != SqlState::QUERY_CANCELED => {
+                Remedy::None(prologue_refused(&error))
+            }
+            Failure::Prologue(error) | Failure::Server(error) => self.remedy_server(lane, *error),
+        }
+    }
+
+    /// What PostgreSQL refused may be ours to mend: its implicit transaction has been rolled back whole, so
+    /// trying again changes nothing twice.
+    fn remedy_server(&self, lane: Lane, error: ServerError) -> Remedy {
+        let code = error.code;
+        if code == SqlState::QUERY_CANCELED && lane == Lane::Fast {
+            self.entry.note_too_slow();
+            return Remedy::Again(timed_out());
+        }
+        if code == SqlState::QUERY_CANCELED {
+            return Remedy::None(timed_out());
+        }
+        if cannot_infer(code) && self.statement.has_open_types() && !self.entry.needs_text_types() {
+            self.entry.use_text_types();
+            return Remedy::Again(Error::sql(error));
+        }
+        let stale = code == SqlState::INVALID_SQL_STATEMENT_NAME || is_changed_result(&error);
+        if stale && lane == Lane::Fast {
+            return Remedy::Again(Error::sql(error));
+        }
+        Remedy::None(Error::sql(error))
+    }
+}
+
+/// The types a statement goes out with: those declared, or the fallback where PostgreSQL could not infer.
+pub(super) fn types_for<'a>(entry: &StatementEntry, statement: &'a Statement) -> Cow<'a, [u32]> {
+    if entry.needs_text_types() {
+        Cow::Owned(statement.text_types())
+    } else {
+        Cow::Borrowed(&statement.types)
+    }
+}
+
+/// PostgreSQL cannot tell the type of a parameter that the caller left open.
+pub(super) fn cannot_infer(code: SqlState) -> bool {
+    code == SqlState::INDETERMINATE_DATATYPE
+        || code == SqlState::AMBIGUOUS_PARAMETER
+        || code == SqlState::AMBIGUOUS_FUNCTION
+}
+
+/// "cached plan must not change result type": the table changed under a kept statement. PostgreSQL has no
+/// code of its own for it; the routine that raises it has a name that translations leave alone.
+fn is_changed_result(error: &ServerError) -> bool {
+    error.code == SqlState::FEATURE_NOT_SUPPORTED
+        && error.routine.as_deref() == Some("RevalidateCachedQuery")
+}
+
+pub(super) fn timed_out() -> Error {
+    Error::new(Kind::StatementTimeout, "Request timed out")
+}
+
+pub(super) fn too_large(read_only: bool) -> Error {
+    // Said plainly, because by then the implicit transaction has ended well.
+    let public = if read_only {
+        "Database response exceeded size limit"
+    } else {
+        "Database response exceeded size limit; what the statement changed is committed"
+    };
+    Error::new(Kind::ResultTooLarge, public)
+}
+
+pub(super) fn prologue_refused(error: &ServerError) -> Error {
+    Error::internal(format!("the prologue was refused: {} ({})", error.message, error.code))
+}

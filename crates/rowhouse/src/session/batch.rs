@@ -1,0 +1,117 @@
+//! One statement with many sets of values: one exchange, one implicit transaction, all or nothing.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use bytes::BytesMut;
+use rowhouse_protocol::frontend::{self, EncodeError};
+use rowhouse_protocol::sqlstate::SqlState;
+use rowhouse_tenancy::principal::Principal;
+use rowhouse_tenancy::prologue::Prologue;
+
+use super::alone::{HUNG_GRACE, cannot_infer, prologue_refused, timed_out, too_large};
+use super::exchange::{
+    Answer, Failure, Opening, exchange_within, is_idle, read_answers, shape, write_opening,
+};
+use super::guard::{self, Place};
+use super::statement::Value;
+use super::{Outcome, Session, Statement, Target};
+use crate::error::Error;
+use crate::pool::{Condition, Pool, StatementEntry, Use};
+
+impl Session {
+    /// Runs a statement once for each set, in one transaction of its own. The sets share their SQL.
+    pub async fn execute_batch(
+        &self,
+        principal: &Principal,
+        target: &Target,
+        sets: &[Statement],
+    ) -> Result<Vec<Outcome>, Error> {
+        let Some(first) = sets.first() else { return Ok(Vec::new()) };
+        let pool = self.pool(target)?;
+        let entry = pool.statement(&first.sql, &first.types);
+        let settings = &target.database.tenant_settings;
+        guard::check(principal, settings, &entry, &first.sql, Place::Alone)?;
+        let prologue = self.prologue(principal, target);
+        match self.try_batch(&pool, &entry, &prologue, sets).await {
+            Err(Failure::Server(error))
+                if cannot_infer(error.code)
+                    && first.has_open_types()
+                    && !entry.needs_text_types() =>
+            {
+                entry.use_text_types();
+                self.try_batch(&pool, &entry, &prologue, sets).await
+            }
+            other => other,
+        }
+        .map(|answers| answers.into_iter().map(|answer| answer.outcome).collect())
+        .map_err(|failure| match failure {
+            Failure::Refused(error) => error,
+            Failure::Overflow => too_large(false),
+            Failure::NotCommitted(text) => Error::unavailable(text),
+            Failure::Lost(text) => Error::outcome_unknown(text),
+            Failure::Prologue(error) => prologue_refused(&error),
+            Failure::Server(error) if error.code == SqlState::QUERY_CANCELED => timed_out(),
+            Failure::Server(error) => Error::sql(*error),
+        })
+    }
+
+    async fn try_batch(
+        &self,
+        pool: &Rc<Pool>,
+        entry: &StatementEntry,
+        prologue: &Prologue,
+        sets: &[Statement],
+    ) -> Result<Vec<Answer>, Failure> {
+        let condition = if entry.is_clean() { Condition::Clean } else { Condition::Pristine };
+        let mut lease =
+            pool.exclusive(Use::Statement, condition).await.map_err(Failure::Refused)?;
+        let parse = !prologue.is_empty() && lease.prologue_unknown();
+        let opening = Opening { prologue, parse };
+        let before = usize::from(!prologue.is_empty());
+        let limits = &self.config.limits;
+        let shape = shape(before + sets.len(), limits.result_bytes_max);
+        let link = lease.link().map_err(Failure::Refused)?.clone();
+        let text_types = entry.needs_text_types();
+        let build = |buf: &mut BytesMut| write_sets(buf, opening, sets, text_types);
+        // The server's timeout starts anew with each set; this one is for all of them.
+        let limit = limits.statement_timeout + HUNG_GRACE;
+        let reply = exchange_within(limit, &pool.login().server, &link, shape, build).await?;
+        let answers = read_answers(&reply, before, sets.len(), None);
+        if matches!(answers, Err(Failure::Prologue(_))) {
+            lease.forget_prologue();
+        }
+        if is_idle(&reply) && entry.is_clean() {
+            lease.settle();
+        }
+        answers
+    }
+}
+
+/// Writes the prologue and every set, closed by one `Sync`. The statement is parsed again only where its
+/// text or its types differ from the set before.
+fn write_sets(
+    buf: &mut BytesMut,
+    opening: Opening<'_>,
+    sets: &[Statement],
+    text_types: bool,
+) -> Result<(), EncodeError> {
+    write_opening(buf, opening)?;
+    let mut parsed = None;
+    for set in sets {
+        let types = if text_types { set.text_types().into() } else { Cow::Borrowed(&*set.types) };
+        let wanted = Some((&*set.sql, types));
+        if parsed != wanted
+            && let Some((sql, types)) = &wanted
+        {
+            frontend::parse(buf, "", sql, types)?;
+            parsed = wanted;
+        }
+        let values: Vec<frontend::Parameter<'_>> =
+            set.values.iter().map(Value::parameter).collect();
+        frontend::bind(buf, "", "", &values)?;
+        frontend::execute(buf, "", 0)?;
+    }
+    frontend::sync(buf);
+    Ok(())
+}

@@ -1,0 +1,333 @@
+//! One exchange with PostgreSQL: the prologue and the statement in one write, closed by one `Sync`; and
+//! the reading of its answer.
+//!
+//! Everything up to `Sync` is one implicit transaction (PostgreSQL docs, "Extended Query", pipelining):
+//! no BEGIN, no COMMIT, no second round trip, rollback on error for free, and what the prologue set is
+//! gone afterwards.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use rowhouse_protocol::backend::{TransactionStatus, tag};
+use rowhouse_protocol::backend::{ErrorFields, ServerError};
+use rowhouse_protocol::frontend::{self, EncodeError, Parameter};
+use rowhouse_protocol::oid;
+use rowhouse_protocol::backend::Columns;
+use rowhouse_tenancy::prologue::Prologue;
+use tokio::time::timeout;
+
+use super::statement::{Outcome, Value, frames};
+use crate::config::Server;
+use crate::error::Error;
+use crate::pool::PROLOGUE_STATEMENT;
+use crate::upstream::{ExchangeError, ExchangeShape, Link, Reply, cancel};
+
+/// The savepoint around a statement whose parameter types PostgreSQL has not accepted yet, so that a
+/// transaction survives when it cannot infer them.
+const INFERENCE_SAVEPOINT: &str = "rowhouse_infer";
+
+/// How long a cancelled statement may take to end.
+const CANCEL_GRACE: Duration = Duration::from_secs(5);
+
+/// What an answer may hold beyond its rows: notices, descriptions, errors.
+const ANSWER_SLACK_BYTES: usize = 64 * 1024;
+
+/// The prologue as one connection needs it.
+#[derive(Clone, Copy)]
+pub struct Opening<'a> {
+    /// The settings.
+    pub prologue: &'a Prologue,
+    /// The connection does not know the prologue's statement yet.
+    pub parse: bool,
+}
+
+/// How a statement is sent.
+#[derive(Clone, Copy)]
+pub enum Naming {
+    /// Parsed for this one time.
+    Unnamed,
+    /// Under a name that the connection keeps.
+    Named {
+        /// The number in the name.
+        id: u32,
+        /// The connection does not know it yet.
+        parse: bool,
+        /// A statement to close first, to make room.
+        evict: Option<u32>,
+        /// Ask for the columns.
+        describe: bool,
+    },
+}
+
+/// A statement and how to send it.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// What comes first.
+    pub opening: Opening<'a>,
+    /// SQL with `$n`.
+    pub sql: &'a str,
+    /// Types of the `$n`.
+    pub types: &'a [u32],
+    /// Values of the `$n`.
+    pub values: &'a [Value],
+    /// How it is sent.
+    pub naming: Naming,
+    /// Wrap it in a savepoint of ours.
+    pub savepoint: bool,
+}
+
+/// Why an exchange gave no outcome.
+#[derive(Debug)]
+pub enum Failure {
+    /// PostgreSQL refused the prologue: nothing of the statement ran.
+    Prologue(Box<ServerError>),
+    /// PostgreSQL refused the statement.
+    Server(Box<ServerError>),
+    /// The answer was too large and has been thrown away.
+    Overflow,
+    /// Nothing of it was committed.
+    NotCommitted(String),
+    /// It may have been committed.
+    Lost(String),
+    /// It never came to an exchange.
+    Refused(Error),
+}
+
+/// The shape of an exchange whose answer may hold `result_bytes_max` bytes of JSON.
+///
+/// Text of PostgreSQL is at most twice as long as its JSON here: `bytea` in hex against base64 is the
+/// widest, `jsonb` with its spaces against compact JSON the next.
+pub fn shape(commands: usize, result_bytes_max: usize) -> ExchangeShape {
+    let bytes_max = result_bytes_max.saturating_mul(2).saturating_add(ANSWER_SLACK_BYTES);
+    ExchangeShape { commands, bytes_max }
+}
+
+/// The name of a kept statement on a connection.
+fn name_of(id: u32) -> String {
+    format!("rowhouse_{id}")
+}
+
+/// Writes the prologue.
+pub fn write_opening(buf: &mut BytesMut, opening: Opening<'_>) -> Result<(), EncodeError> {
+    let Opening { prologue, parse } = opening;
+    if prologue.is_empty() {
+        return Ok(());
+    }
+    if parse {
+        let types = vec![oid::TEXT; prologue.len() * 2];
+        frontend::parse(buf, PROLOGUE_STATEMENT, &Prologue::sql(prologue.len()), &types)?;
+    }
+    let values: Vec<Parameter<'_>> = prologue
+        .parameters()
+        .map(|value| Parameter { value: Some(value), binary: false })
+        .collect();
+    frontend::bind(buf, "", PROLOGUE_STATEMENT, &values)?;
+    frontend::execute(buf, "", 0)
+}
+
+/// Writes a statement of ours that takes no values.
+pub fn write_command(buf: &mut BytesMut, sql: &str) -> Result<(), EncodeError> {
+    frontend::parse(buf, "", sql, &[])?;
+    frontend::bind(buf, "", "", &[])?;
+    frontend::execute(buf, "", 0)
+}
+
+/// Writes a whole exchange.
+pub fn write_request(buf: &mut BytesMut, request: &Request<'_>) -> Result<(), EncodeError> {
+    write_opening(buf, request.opening)?;
+    if request.savepoint {
+        write_command(buf, &format!("SAVEPOINT {INFERENCE_SAVEPOINT}"))?;
+    }
+    let values: Vec<Parameter<'_>> = request.values.iter().map(Value::parameter).collect();
+    match request.naming {
+        Naming::Unnamed => {
+            frontend::parse(buf, "", request.sql, request.types)?;
+            frontend::bind(buf, "", "", &values)?;
+            frontend::describe_portal(buf, "")?;
+        }
+        Naming::Named { id, parse, evict, describe } => {
+            if let Some(oldest) = evict {
+                frontend::close_statement(buf, &name_of(oldest))?;
+            }
+            let name = name_of(id);
+            if parse {
+                frontend::parse(buf, &name, request.sql, request.types)?;
+            }
+            frontend::bind(buf, "", &name, &values)?;
+            if describe {
+                frontend::describe_portal(buf, "")?;
+            }
+        }
+    }
+    frontend::execute(buf, "", 0)?;
+    if request.savepoint {
+        write_command(buf, &format!("RELEASE SAVEPOINT {INFERENCE_SAVEPOINT}"))?;
+    }
+    frontend::sync(buf);
+    Ok(())
+}
+
+/// Takes back a statement that failed behind our savepoint.
+pub fn write_back_out(buf: &mut BytesMut) -> Result<(), EncodeError> {
+    write_command(buf, &format!("ROLLBACK TO SAVEPOINT {INFERENCE_SAVEPOINT}"))?;
+    write_command(buf, &format!("RELEASE SAVEPOINT {INFERENCE_SAVEPOINT}"))?;
+    frontend::sync(buf);
+    Ok(())
+}
+
+impl Request<'_> {
+    /// How many commands complete when all of it runs.
+    pub fn commands(&self) -> usize {
+        self.commands_before() + 1 + usize::from(self.savepoint)
+    }
+
+    /// Commands of ours that complete before the statement.
+    pub fn commands_before(&self) -> usize {
+        usize::from(!self.opening.prologue.is_empty()) + usize::from(self.savepoint)
+    }
+}
+
+/// Appends an exchange and waits for its answer.
+pub async fn exchange(
+    link: &Link,
+    shape: ExchangeShape,
+    build: impl FnOnce(&mut BytesMut) -> Result<(), EncodeError>,
+) -> Result<Reply, Failure> {
+    let answer = link.submit(shape, build).map_err(Failure::from)?;
+    match answer.await {
+        Ok(Ok(reply)) => Ok(reply),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err(Failure::Lost("the connection's task ended".to_owned())),
+    }
+}
+
+/// The same on an exclusive connection, with an end: a statement that outlives `limit` is cancelled, and
+/// where even that brings no answer the connection is given up.
+///
+/// After a cancel request the connection is closed in any case: the request may arrive late, and would
+/// hit whatever runs then.
+pub async fn exchange_within(
+    limit: Duration,
+    server: &Server,
+    link: &Link,
+    shape: ExchangeShape,
+    build: impl FnOnce(&mut BytesMut) -> Result<(), EncodeError>,
+) -> Result<Reply, Failure> {
+    let mut answer = pin!(exchange(link, shape, build));
+    if let Ok(reply) = timeout(limit, &mut answer).await {
+        return reply;
+    }
+    cancel(server, link.backend()).await;
+    let late = timeout(CANCEL_GRACE, answer).await;
+    link.close("a statement had to be cancelled");
+    late.unwrap_or_else(|_| Err(Failure::Lost("no answer, not even to a cancel".to_owned())))
+}
+
+impl From<ExchangeError> for Failure {
+    fn from(error: ExchangeError) -> Self {
+        match error {
+            ExchangeError::NotCommitted(text) => Failure::NotCommitted(text.to_string()),
+            ExchangeError::Lost(text) => Failure::Lost(text.to_string()),
+            ExchangeError::Encode(text) => {
+                Failure::Refused(Error::new(crate::error::Kind::Invalid, text.to_string()))
+            }
+        }
+    }
+}
+
+/// An answer taken apart: the outcome, and what else was learned.
+pub struct Answer {
+    /// What the statement returned.
+    pub outcome: Outcome,
+    /// Whether the answer described the columns; otherwise the known ones were used.
+    pub described: bool,
+}
+
+/// Reads the answer to one statement behind `before` commands of ours. `known` are the columns where the
+/// exchange did not ask for them.
+pub fn read_answer(
+    reply: &Reply,
+    before: usize,
+    known: Option<Arc<Columns>>,
+) -> Result<Answer, Failure> {
+    let mut answers = read_answers(reply, before, 1, known)?;
+    answers.pop().ok_or_else(|| malformed("an answer without completion"))
+}
+
+/// Reads the answers to `count` statements behind `before` commands of ours.
+pub fn read_answers(
+    reply: &Reply,
+    before: usize,
+    count: usize,
+    known: Option<Arc<Columns>>,
+) -> Result<Vec<Answer>, Failure> {
+    if reply.overflow {
+        return Err(Failure::Overflow);
+    }
+    let mut to_skip = before;
+    let mut columns = known;
+    let mut described = false;
+    let mut start = 0;
+    let mut at = 0;
+    let mut answers = Vec::with_capacity(count);
+    for (tag_byte, body) in frames(&reply.frames) {
+        at += rowhouse_protocol::frame::HEADER_LEN + body.len();
+        match tag_byte {
+            tag::ERROR_RESPONSE => return Err(read_error(body, to_skip > 0 && before > 0)),
+            tag::ROW_DESCRIPTION if to_skip == 0 => {
+                let decoded = Columns::decode(body).map_err(|e| malformed(&e.to_string()))?;
+                columns = Some(Arc::new(decoded));
+                described = true;
+                start = at;
+            }
+            tag::NO_DATA if to_skip == 0 => {
+                columns = None;
+                described = true;
+                start = at;
+            }
+            tag::COMMAND_COMPLETE | tag::EMPTY_QUERY_RESPONSE if to_skip > 0 => {
+                to_skip -= 1;
+                start = at;
+            }
+            tag::COMMAND_COMPLETE | tag::EMPTY_QUERY_RESPONSE if answers.len() < count => {
+                let frames = reply.frames.slice(start..at);
+                let outcome = Outcome { columns: columns.clone(), frames, database: reply.run };
+                answers.push(Answer { outcome, described });
+                start = at;
+            }
+            _ => {}
+        }
+    }
+    if answers.len() < count {
+        return Err(malformed("an answer without completion"));
+    }
+    Ok(answers)
+}
+
+fn read_error(body: &[u8], in_prologue: bool) -> Failure {
+    match ErrorFields::decode(body) {
+        Ok(fields) if in_prologue => Failure::Prologue(Box::new(fields.to_owned())),
+        Ok(fields) => Failure::Server(Box::new(fields.to_owned())),
+        Err(error) => malformed(&error.to_string()),
+    }
+}
+
+fn malformed(text: &str) -> Failure {
+    Failure::Refused(Error::internal(format!("unreadable answer: {text}")))
+}
+
+/// Whether the session is outside any transaction after an answer.
+pub fn is_idle(reply: &Reply) -> bool {
+    reply.status == TransactionStatus::Idle
+}
+
+/// An answer of ours without rows, to tell how a command completed.
+pub fn completion(frames_of: &Bytes) -> Option<String> {
+    frames(frames_of)
+        .filter(|(tag_byte, _)| *tag_byte == tag::COMMAND_COMPLETE)
+        .last()
+        .and_then(|(_, body)| rowhouse_protocol::backend::CommandTag::decode(body).ok())
+        .map(|tag| tag.text.to_owned())
+}

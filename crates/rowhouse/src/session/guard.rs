@@ -1,0 +1,68 @@
+//! What a statement may not do, decided before any of it reaches PostgreSQL.
+
+use rowhouse_protocol::context::context_change;
+use rowhouse_protocol::statement::Verb;
+use rowhouse_tenancy::ids::SettingName;
+use rowhouse_tenancy::principal::{Principal, PrincipalKind};
+
+use crate::error::{Error, Kind};
+use crate::pool::StatementEntry;
+
+/// Where a statement stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// By itself, in an implicit transaction.
+    Alone,
+    /// Inside an explicit transaction.
+    InTransaction,
+}
+
+/// Lets a statement pass, or says why not.
+pub fn check(
+    principal: &Principal,
+    settings: &[SettingName],
+    entry: &StatementEntry,
+    sql: &str,
+    place: Place,
+) -> Result<(), Error> {
+    if entry.examined.statements > 1 {
+        return Err(Error::new(Kind::Invalid, "Multistatements aren't supported."));
+    }
+    match entry.examined.verb {
+        Verb::Copy => {
+            return Err(Error::new(
+                Kind::NotSupported,
+                "COPY is not supported here; use INSERT with parameter sets instead",
+            ));
+        }
+        // Alone, it would open a transaction that nobody can continue.
+        Verb::Begin if place == Place::Alone => {
+            return Err(Error::new(
+                Kind::NotSupported,
+                "BEGIN is not supported here; use the BeginTransaction operation",
+            ));
+        }
+        _ => {}
+    }
+    if principal.kind() == PrincipalKind::Tenant {
+        refuse_context_change(settings, entry, sql)?;
+    }
+    Ok(())
+}
+
+/// A caller with a fixed tenant may not change what makes it that tenant. This is the second line: the
+/// prologue goes first in every transaction, whatever the statement is.
+fn refuse_context_change(
+    settings: &[SettingName],
+    entry: &StatementEntry,
+    sql: &str,
+) -> Result<(), Error> {
+    let refused = entry.refused_context(|| {
+        let names: Vec<&str> = settings.iter().map(SettingName::as_str).collect();
+        context_change(sql, &names).map(|change| change.to_string())
+    });
+    match refused {
+        Some(text) => Err(Error::new(Kind::ContextProtected, text.to_owned())),
+        None => Ok(()),
+    }
+}

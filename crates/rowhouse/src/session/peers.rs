@@ -1,0 +1,84 @@
+//! The way to transactions of other shards.
+//!
+//! A caller's next request may arrive on any shard; the transaction's connection stays where it is. Only
+//! requests inside explicit transactions take this way: a bounded queue for each shard, never the hot path.
+
+use std::rc::Rc;
+
+use rowhouse_tenancy::principal::Principal;
+use tokio::sync::{mpsc, oneshot};
+
+use super::transaction::Ending;
+use super::transaction_id::TransactionKey;
+use super::{Outcome, Session, Statement, Target};
+use crate::error::{Error, Kind};
+
+/// Requests that may wait for one shard; each is a client that waits for its answer.
+const INBOX_MAX: usize = 1024;
+
+/// Work on a transaction of another shard.
+pub enum PeerWork {
+    /// Statements, each once, in order.
+    Run(Vec<Statement>, oneshot::Sender<Result<Vec<Outcome>, Error>>),
+    /// Commit or roll back.
+    End(Ending, oneshot::Sender<Result<(), Error>>),
+}
+
+/// A request to another shard.
+pub struct PeerRequest {
+    pub(super) principal: Principal,
+    pub(super) target: Target,
+    pub(super) key: TransactionKey,
+    pub(super) work: PeerWork,
+}
+
+/// What a shard receives from the others.
+pub struct Inbox(mpsc::Receiver<PeerRequest>);
+
+/// The inboxes of all shards, to send to.
+#[derive(Clone)]
+pub struct Peers(Vec<mpsc::Sender<PeerRequest>>);
+
+impl Peers {
+    /// Inboxes for `count` shards.
+    pub fn connect(count: usize) -> (Peers, Vec<Inbox>) {
+        let mut senders = Vec::with_capacity(count);
+        let mut inboxes = Vec::with_capacity(count);
+        for _ in 0..count {
+            let (sender, receiver) = mpsc::channel(INBOX_MAX);
+            senders.push(sender);
+            inboxes.push(Inbox(receiver));
+        }
+        (Peers(senders), inboxes)
+    }
+
+    pub(super) fn send(&self, shard: usize, request: PeerRequest) -> Result<(), Error> {
+        let Some(sender) = self.0.get(shard) else {
+            return Err(super::transaction::not_found("Transaction may be expired."));
+        };
+        sender.try_send(request).map_err(|_| {
+            Error::new(Kind::Overloaded, "The service is busy. Try again.")
+                .because("a shard's inbox is full or closed")
+        })
+    }
+}
+
+/// Serves the requests of other shards for as long as the shard lives.
+pub async fn serve(session: Rc<Session>, mut inbox: Inbox) {
+    while let Some(request) = inbox.0.recv().await {
+        let session = Rc::clone(&session);
+        tokio::task::spawn_local(async move {
+            let PeerRequest { principal, target, key, work } = request;
+            // A receiver that is gone is a caller that left.
+            match work {
+                PeerWork::Run(statements, answer) => {
+                    let ran = session.run_here(&principal, &target, &key, statements).await;
+                    let _ = answer.send(ran);
+                }
+                PeerWork::End(ending, answer) => {
+                    let _ = answer.send(session.end_here(&principal, &target, &key, ending).await);
+                }
+            }
+        });
+    }
+}

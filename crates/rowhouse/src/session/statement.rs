@@ -1,0 +1,105 @@
+//! What a door hands to the corridor, and what it gets back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rowhouse_protocol::backend::{CommandTag, tag};
+use rowhouse_protocol::frame::{self, HEADER_LEN};
+use rowhouse_protocol::frontend::Parameter;
+use rowhouse_protocol::oid;
+use rowhouse_protocol::backend::{Columns, DataRow};
+
+/// The largest frame that can stand in an answer; the answer as a whole was bounded before.
+const FRAME_BODY_MAX: usize = i32::MAX as usize;
+
+/// One value for a `$n`.
+#[derive(Debug, Clone)]
+pub struct Value {
+    /// The bytes, `None` for NULL.
+    pub bytes: Option<Bytes>,
+    /// Whether they are the type's binary form.
+    pub binary: bool,
+    /// The type to try when PostgreSQL cannot infer one that was left open.
+    pub fallback_type: u32,
+}
+
+impl Value {
+    pub(super) fn parameter(&self) -> Parameter<'_> {
+        Parameter { value: self.bytes.as_deref(), binary: self.binary }
+    }
+}
+
+/// One statement with its values.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    /// SQL with `$n`.
+    pub sql: Arc<str>,
+    /// The types of the `$n`; 0 leaves one to PostgreSQL.
+    pub types: Vec<u32>,
+    /// The values of the `$n`.
+    pub values: Vec<Value>,
+}
+
+impl Statement {
+    /// Whether PostgreSQL has to infer a type.
+    pub(super) fn has_open_types(&self) -> bool {
+        self.types.contains(&oid::UNSPECIFIED)
+    }
+
+    /// The types with those left open replaced.
+    pub(super) fn text_types(&self) -> Vec<u32> {
+        let typed = self.types.iter().zip(&self.values);
+        typed
+            .map(|(&declared, value)| match declared {
+                oid::UNSPECIFIED => value.fallback_type,
+                known => known,
+            })
+            .collect()
+    }
+}
+
+/// What a statement returned.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    pub(super) columns: Option<Arc<Columns>>,
+    /// Frames from the first row on, up to and with the command's completion.
+    pub(super) frames: Bytes,
+    pub(super) database: Duration,
+}
+
+impl Outcome {
+    /// The columns, if it has a result set.
+    pub fn columns(&self) -> Option<&Columns> {
+        self.columns.as_deref()
+    }
+
+    /// How long the database worked for it.
+    pub fn database_time(&self) -> Duration {
+        self.database
+    }
+
+    /// The rows, in text format.
+    pub fn rows(&self) -> impl Iterator<Item = DataRow<'_>> {
+        frames(&self.frames)
+            .take_while(|(tag_byte, _)| *tag_byte != tag::COMMAND_COMPLETE)
+            .filter(|(tag_byte, _)| *tag_byte == tag::DATA_ROW)
+            .filter_map(|(_, body)| DataRow::decode(body).ok())
+    }
+
+    /// The command's completion; `None` for an empty statement.
+    pub fn tag(&self) -> Option<CommandTag<'_>> {
+        frames(&self.frames)
+            .find(|(tag_byte, _)| *tag_byte == tag::COMMAND_COMPLETE)
+            .and_then(|(_, body)| CommandTag::decode(body).ok())
+    }
+}
+
+/// The frames of an answer that is whole.
+pub(super) fn frames(mut bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    std::iter::from_fn(move || {
+        let (header, body) = frame::split(bytes, FRAME_BODY_MAX).ok().flatten()?;
+        bytes = bytes.get(HEADER_LEN + body.len()..).unwrap_or_default();
+        Some((header.tag, body))
+    })
+}

@@ -1,0 +1,454 @@
+//! Explicit transactions: each owns a connection until it is committed, rolled back, idle for too long or
+//! too old.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use bytes::BytesMut;
+use rowhouse_protocol::backend::TransactionStatus;
+use rowhouse_protocol::frontend::{self, EncodeError};
+use rowhouse_protocol::sqlstate::SqlState;
+use rowhouse_tenancy::principal::{Principal, PrincipalKind};
+use rowhouse_tenancy::prologue::Prologue;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::alone::{HUNG_GRACE, cannot_infer, prologue_refused, timed_out, types_for};
+use super::exchange::{
+    Failure, Naming, Opening, Request, completion, exchange_within, read_answer, shape,
+    write_back_out, write_command, write_opening, write_request,
+};
+use super::guard::{self, Place};
+use super::peers::{PeerRequest, PeerWork};
+use super::transaction_id::{TransactionKey, decode, encode, new_key};
+use super::{Outcome, Session, Statement, Target};
+use crate::error::{Error, Kind};
+use crate::observe::Event;
+use crate::pool::{Condition, Lease, Pool, StatementEntry, Use};
+use crate::upstream::{ExchangeShape, Reply};
+
+/// An open transaction.
+pub struct Transaction {
+    principal: Principal,
+    target: Target,
+    pool: Rc<Pool>,
+    prologue: Prologue,
+    lease: RefCell<Option<Lease>>,
+    status: Cell<TransactionStatus>,
+    /// A statement or the end is under way.
+    busy: Cell<bool>,
+    /// Everything that ran is known to leave no trace.
+    clean: Cell<bool>,
+    begun_at: Instant,
+    used_at: Cell<Instant>,
+}
+
+/// How a transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// COMMIT.
+    Commit,
+    /// ROLLBACK.
+    Rollback,
+}
+
+/// AWS gives one of these sentences with the id
+/// (Aurora User Guide, "Troubleshooting Amazon RDS Data API issues", "Transaction <id> isn't found").
+pub(super) fn not_found(why: &'static str) -> Error {
+    Error::new(Kind::TransactionNotFound, format!("Transaction isn't found. {why}"))
+}
+
+impl Session {
+    /// Begins a transaction; gives its id.
+    pub async fn begin(&self, principal: &Principal, target: &Target) -> Result<String, Error> {
+        if self.draining.get() {
+            return Err(Error::new(Kind::ShuttingDown, "The service is stopping. Try again."));
+        }
+        let pool = self.pool(target)?;
+        let prologue = self.prologue(principal, target);
+        let mut lease = pool.exclusive(Use::Transaction, Condition::Pristine).await?;
+        let parse = !prologue.is_empty() && lease.prologue_unknown();
+        let opening = Opening { prologue: &prologue, parse };
+        let link = lease.link()?.clone();
+        let shape = shape(1 + usize::from(!prologue.is_empty()), 0);
+        let limit = self.config.limits.statement_timeout + HUNG_GRACE;
+        let server = &pool.login().server;
+        let reply = exchange_within(limit, server, &link, shape, |buf| {
+            write_command(buf, "BEGIN")?;
+            write_opening(buf, opening)?;
+            frontend::sync(buf);
+            Ok(())
+        });
+        let reply = reply.await.map_err(begin_failed)?;
+        read_answer(&reply, 0, None).map_err(begin_failed)?;
+        if reply.status != TransactionStatus::InTransaction {
+            return Err(Error::internal("BEGIN did not begin"));
+        }
+        let key = new_key().ok_or_else(|| Error::internal("no randomness"))?;
+        let now = Instant::now();
+        let transaction = Rc::new(Transaction {
+            principal: principal.clone(),
+            target: target.clone(),
+            pool,
+            prologue,
+            lease: RefCell::new(Some(lease)),
+            status: Cell::new(reply.status),
+            busy: Cell::new(false),
+            clean: Cell::new(true),
+            begun_at: now,
+            used_at: Cell::new(now),
+        });
+        self.transactions.borrow_mut().insert(key, transaction);
+        Ok(encode(self.shard, &key))
+    }
+
+    /// Runs statements in a transaction, wherever it lives.
+    pub async fn execute_in(
+        self: &Rc<Self>,
+        principal: &Principal,
+        target: &Target,
+        id: &str,
+        statements: Vec<Statement>,
+    ) -> Result<Vec<Outcome>, Error> {
+        let (shard, key) = decode(id).ok_or_else(|| not_found("Transaction may be expired."))?;
+        if shard == self.shard {
+            return self.run_here(principal, target, &key, statements).await;
+        }
+        let (answer, answered) = oneshot::channel();
+        let work = PeerWork::Run(statements, answer);
+        self.send(shard, principal, target, key, work)?;
+        answered.await.unwrap_or_else(|_| Err(Error::internal("a shard ended")))
+    }
+
+    /// Commits a transaction or rolls it back, wherever it lives.
+    pub async fn end(
+        self: &Rc<Self>,
+        principal: &Principal,
+        target: &Target,
+        id: &str,
+        ending: Ending,
+    ) -> Result<(), Error> {
+        let (shard, key) = decode(id).ok_or_else(|| not_found("Transaction may be expired."))?;
+        if shard == self.shard {
+            return self.end_here(principal, target, &key, ending).await;
+        }
+        let (answer, answered) = oneshot::channel();
+        self.send(shard, principal, target, key, PeerWork::End(ending, answer))?;
+        answered.await.unwrap_or_else(|_| Err(Error::internal("a shard ended")))
+    }
+
+    fn send(
+        &self,
+        shard: usize,
+        principal: &Principal,
+        target: &Target,
+        key: TransactionKey,
+        work: PeerWork,
+    ) -> Result<(), Error> {
+        let (principal, target) = (principal.clone(), target.clone());
+        self.peers.send(shard, PeerRequest { principal, target, key, work })
+    }
+
+    /// Runs statements in a transaction of this shard.
+    ///
+    /// They run in a task of their own: a caller that leaves half-way leaves a transaction that is whole.
+    pub(super) async fn run_here(
+        self: &Rc<Self>,
+        principal: &Principal,
+        target: &Target,
+        key: &TransactionKey,
+        statements: Vec<Statement>,
+    ) -> Result<Vec<Outcome>, Error> {
+        let transaction = self.take(principal, target, key)?;
+        let (session, key) = (Rc::clone(self), *key);
+        let running = tokio::task::spawn_local(async move {
+            let mut outcomes = Vec::with_capacity(statements.len());
+            for statement in &statements {
+                match session.run_one(&transaction, statement).await {
+                    Ok(outcome) => outcomes.push(outcome),
+                    Err(error) => {
+                        session.put_back(&transaction, &key);
+                        return Err(error);
+                    }
+                }
+            }
+            session.put_back(&transaction, &key);
+            Ok(outcomes)
+        });
+        running.await.unwrap_or_else(|_| Err(Error::internal("a transaction's task ended")))
+    }
+
+    /// Ends a transaction of this shard.
+    pub(super) async fn end_here(
+        self: &Rc<Self>,
+        principal: &Principal,
+        target: &Target,
+        key: &TransactionKey,
+        ending: Ending,
+    ) -> Result<(), Error> {
+        let transaction = self.take(principal, target, key)?;
+        self.transactions.borrow_mut().remove(key);
+        let session = Rc::clone(self);
+        let running = tokio::task::spawn_local(async move {
+            let ended = session.run_end(&transaction, ending).await;
+            transaction.release();
+            ended
+        });
+        running.await.unwrap_or_else(|_| Err(Error::internal("a transaction's task ended")))
+    }
+
+    /// Rolls back transactions that were forgotten or are too old.
+    pub(super) fn sweep_transactions(&self, now: Instant) {
+        let limits = &self.config.limits;
+        self.transactions.borrow_mut().retain(|_, transaction| {
+            if transaction.busy.get() {
+                return true;
+            }
+            let idle = now.saturating_duration_since(transaction.used_at.get());
+            let age = now.saturating_duration_since(transaction.begun_at);
+            let reason = if idle > limits.transaction_idle_timeout {
+                "idle for too long"
+            } else if age > limits.transaction_age_max {
+                "too old"
+            } else {
+                return true;
+            };
+            self.observer.emit(&Event::TransactionCut { reason });
+            false
+        });
+    }
+
+    /// Finds a transaction of this caller and marks it as in use.
+    fn take(
+        &self,
+        principal: &Principal,
+        target: &Target,
+        key: &TransactionKey,
+    ) -> Result<Rc<Transaction>, Error> {
+        let found = self.transactions.borrow().get(key).map(Rc::clone);
+        let expired = || not_found("Transaction may be expired.");
+        let transaction = found.ok_or_else(expired)?;
+        if !transaction.belongs_to(principal) {
+            return Err(expired().because("it is another caller's"));
+        }
+        transaction.fits(target)?;
+        if transaction.busy.replace(true) {
+            return Err(Error::new(
+                Kind::TransactionBusy,
+                "Transaction is still running a query",
+            ));
+        }
+        Ok(transaction)
+    }
+
+    /// Marks a transaction as free again, or forgets it when it is over.
+    fn put_back(&self, transaction: &Rc<Transaction>, key: &TransactionKey) {
+        transaction.used_at.set(Instant::now());
+        transaction.busy.set(false);
+        let lost = transaction.lease.borrow().is_none();
+        if lost || transaction.status.get() == TransactionStatus::Idle {
+            // The caller's own COMMIT or ROLLBACK has ended it.
+            self.transactions.borrow_mut().remove(key);
+            transaction.release();
+        }
+    }
+
+    async fn run_one(
+        &self,
+        transaction: &Transaction,
+        statement: &Statement,
+    ) -> Result<Outcome, Error> {
+        let pool = &transaction.pool;
+        let entry = pool.statement(&statement.sql, &statement.types);
+        let settings = &transaction.target.database.tenant_settings;
+        let principal = &transaction.principal;
+        guard::check(principal, settings, &entry, &statement.sql, Place::InTransaction)?;
+        let first = self.try_one(transaction, statement, &entry).await;
+        let ran = match first {
+            Err(Failure::Server(error))
+                if cannot_infer(error.code)
+                    && transaction.is_probing(&entry, statement) =>
+            {
+                entry.use_text_types();
+                self.back_out(transaction).await?;
+                self.try_one(transaction, statement, &entry).await
+            }
+            other => other,
+        };
+        if !entry.is_clean() {
+            transaction.clean.set(false);
+        }
+        match ran {
+            Ok(outcome) => {
+                entry.note_types_accepted();
+                Ok(outcome)
+            }
+            Err(failure) => Err(self.explain(transaction, failure)),
+        }
+    }
+
+    async fn try_one(
+        &self,
+        transaction: &Transaction,
+        statement: &Statement,
+        entry: &StatementEntry,
+    ) -> Result<Outcome, Failure> {
+        // In a failed transaction every statement but its end is refused, the prologue as well; nothing
+        // that reads data can run until it has ended.
+        let failed = transaction.status.get() == TransactionStatus::Failed;
+        let nothing = Prologue::default();
+        let renew = transaction.principal.kind() == PrincipalKind::Tenant && !failed;
+        let prologue = if renew { &transaction.prologue } else { &nothing };
+        let types = types_for(entry, statement);
+        let parse = !prologue.is_empty() && transaction.prologue_unknown();
+        let request = Request {
+            opening: Opening { prologue, parse },
+            sql: &statement.sql,
+            types: &types,
+            values: &statement.values,
+            naming: Naming::Unnamed,
+            savepoint: transaction.is_probing(entry, statement) && !failed,
+        };
+        let shape = shape(request.commands(), self.config.limits.result_bytes_max);
+        let build = |buf: &mut BytesMut| write_request(buf, &request);
+        let reply = self.exchange_in(transaction, shape, build).await?;
+        let answer = read_answer(&reply, request.commands_before(), None)?;
+        Ok(answer.outcome)
+    }
+
+    /// Takes back what failed behind our savepoint.
+    async fn back_out(&self, transaction: &Transaction) -> Result<(), Error> {
+        let reply = self.exchange_in(transaction, shape(2, 0), write_back_out).await;
+        let answer = reply.and_then(|reply| read_answer(&reply, 1, None));
+        answer.map(|_| ()).map_err(|failure| self.explain(transaction, failure))
+    }
+
+    async fn run_end(&self, transaction: &Transaction, ending: Ending) -> Result<(), Error> {
+        let sql = match ending {
+            Ending::Commit => "COMMIT",
+            Ending::Rollback => "ROLLBACK",
+        };
+        let build = |buf: &mut BytesMut| {
+            write_command(buf, sql)?;
+            frontend::sync(buf);
+            Ok(())
+        };
+        let reply = match self.exchange_in(transaction, shape(1, 0), build).await {
+            Ok(reply) => reply,
+            // A connection that is gone has rolled back by itself.
+            Err(_) if ending == Ending::Rollback => return Ok(()),
+            // Even a server that gave up in order may have committed just before.
+            Err(Failure::NotCommitted(text) | Failure::Lost(text)) => {
+                return Err(Error::outcome_unknown(text));
+            }
+            Err(failure) => return Err(self.explain(transaction, failure)),
+        };
+        if let Err(failure) = read_answer(&reply, 0, None) {
+            return Err(self.explain(transaction, failure));
+        }
+        let completed = completion(&reply.frames);
+        if ending == Ending::Commit && completed.as_deref() != Some("COMMIT") {
+            // PostgreSQL answers COMMIT in a failed transaction with ROLLBACK and calls it success.
+            return Err(Error::new(
+                Kind::Aborted,
+                "current transaction is aborted; it has been rolled back",
+            ));
+        }
+        Ok(())
+    }
+
+    async fn exchange_in(
+        &self,
+        transaction: &Transaction,
+        shape: ExchangeShape,
+        build: impl FnOnce(&mut BytesMut) -> Result<(), EncodeError>,
+    ) -> Result<Reply, Failure> {
+        let link = match &mut *transaction.lease.borrow_mut() {
+            Some(lease) => lease.link().map_err(Failure::Refused)?.clone(),
+            None => return Err(Failure::NotCommitted("the connection is gone".to_owned())),
+        };
+        let limit = self.config.limits.statement_timeout + HUNG_GRACE;
+        let server = &transaction.pool.login().server;
+        let reply = exchange_within(limit, server, &link, shape, build).await;
+        match &reply {
+            Ok(reply) => transaction.status.set(reply.status),
+            Err(Failure::NotCommitted(_) | Failure::Lost(_)) => {
+                drop(transaction.lease.borrow_mut().take());
+            }
+            Err(_) => {}
+        }
+        if !link.is_open() {
+            drop(transaction.lease.borrow_mut().take());
+        }
+        reply
+    }
+
+    /// What a failure inside a transaction means to the caller.
+    fn explain(&self, transaction: &Transaction, failure: Failure) -> Error {
+        if transaction.lease.borrow().is_none() {
+            self.observer.emit(&Event::TransactionCut { reason: "connection lost" });
+        }
+        match failure {
+            Failure::Refused(error) => error,
+            Failure::Overflow => {
+                Error::new(Kind::ResultTooLarge, "Database response exceeded size limit")
+            }
+            Failure::Server(error) if error.code == SqlState::QUERY_CANCELED => timed_out(),
+            Failure::Server(error) => Error::sql(*error),
+            Failure::Prologue(error) => prologue_refused(&error),
+            Failure::NotCommitted(text) | Failure::Lost(text) => not_found(
+                "The connection to the database was lost and the transaction is rolled back.",
+            )
+            .because(text),
+        }
+    }
+}
+
+/// Nothing of the caller's has run yet: whatever happened to BEGIN can be tried again.
+fn begin_failed(failure: Failure) -> Error {
+    match failure {
+        Failure::Refused(error) => error,
+        Failure::Server(error) | Failure::Prologue(error) => prologue_refused(&error),
+        Failure::NotCommitted(text) | Failure::Lost(text) => Error::unavailable(text),
+        Failure::Overflow => Error::internal("BEGIN answered too much"),
+    }
+}
+
+impl Transaction {
+    /// The same caller, though perhaps with a newer token.
+    fn belongs_to(&self, principal: &Principal) -> bool {
+        self.principal.kind() == principal.kind()
+            && self.principal.tenant() == principal.tenant()
+            && self.principal.subject() == principal.subject()
+    }
+
+    fn fits(&self, target: &Target) -> Result<(), Error> {
+        let (own, named) = (self.target.key, target.key);
+        let same_place = own.resource == named.resource && own.secret == named.secret;
+        if !same_place || (target.database_named && own.database != named.database) {
+            return Err(Error::new(
+                Kind::Invalid,
+                "Database name, resource or secret is not the one the transaction began with",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether a statement goes behind a savepoint, because PostgreSQL may be unable to infer the types of
+    /// its parameters and the transaction should outlive that.
+    fn is_probing(&self, entry: &StatementEntry, statement: &Statement) -> bool {
+        statement.has_open_types() && !entry.types_accepted()
+    }
+
+    fn prologue_unknown(&self) -> bool {
+        self.lease.borrow_mut().as_mut().is_some_and(Lease::prologue_unknown)
+    }
+
+    /// Gives the connection back.
+    fn release(&self) {
+        let Some(mut lease) = self.lease.borrow_mut().take() else { return };
+        if self.clean.get() && self.status.get() == TransactionStatus::Idle {
+            lease.settle();
+        }
+    }
+}

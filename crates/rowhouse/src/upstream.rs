@@ -1,0 +1,59 @@
+//! One PostgreSQL connection: connect and authenticate, then exchange.
+//!
+//! [`connect`] yields a [`Connection`], which asks one thing at a time (start-up checks, loaders, probes).
+//! [`Link::start`] hands it to a driver task of its own; from then on any number of exchanges are in
+//! flight on it, each closed by its own `Sync`.
+
+mod connect;
+mod driver;
+mod tls;
+
+use std::fmt;
+
+use rowhouse_protocol::backend::ServerError;
+
+pub use connect::{BackendKey, Connection, cancel, connect, connect_with};
+pub use driver::{ExchangeError, ExchangeShape, Link, Reply};
+
+pub use crate::config::Login;
+
+/// Why a connection could not be made, or broke.
+#[derive(Debug)]
+pub enum UpstreamError {
+    /// The way to the server failed: refused, closed, reset, timed out.
+    Network(String),
+    /// The server answered with an error.
+    Server(Box<ServerError>),
+    /// The server said something PostgreSQL would not.
+    Protocol(String),
+}
+
+impl UpstreamError {
+    /// The server's own error, if that is what it was.
+    pub fn server(&self) -> Option<&ServerError> {
+        match self {
+            UpstreamError::Server(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for UpstreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UpstreamError::Network(text) => write!(f, "{text}"),
+            UpstreamError::Server(error) => {
+                write!(f, "{}: {} ({})", error.severity, error.message, error.code)
+            }
+            UpstreamError::Protocol(text) => write!(f, "protocol violation: {text}"),
+        }
+    }
+}
+
+impl std::error::Error for UpstreamError {}
+
+impl From<std::io::Error> for UpstreamError {
+    fn from(error: std::io::Error) -> Self {
+        UpstreamError::Network(error.to_string())
+    }
+}
