@@ -1,6 +1,19 @@
 //! The checked configuration: what `rowhouse.toml` means once every problem is out of it. Immutable.
 //!
-//! `raw` reads what was written and gathers every problem at once; only values that passed land here.
+//! `raw` holds what was written, `reader` asks for it and gathers every problem at once, `load` puts the
+//! sections together; only values that passed land here.
+
+mod credentials;
+mod database_url;
+mod doors;
+mod load;
+mod problem;
+pub mod raw;
+mod reader;
+mod servers;
+mod suggest;
+mod tokens;
+mod units;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,6 +23,16 @@ use std::time::Duration;
 use rowhouse_tenancy::ids::{SettingName, TenantId};
 use rowhouse_tenancy::jwt;
 use rowhouse_tenancy::secret::Secret;
+
+pub use load::{DEFAULT_FILE, Loaded, load};
+pub use problem::{Place, Problem};
+pub use units::{parse_duration, write_duration};
+
+/// The access keys of `rowhouse dev`: an `app` principal and an `admin` principal. Everybody knows
+/// them, so they work on loopback only.
+pub const DEV_ACCESS_KEYS: [&str; 2] = ["ROWHOUSEDEV", "ROWHOUSEADMIN"];
+/// The secret of both.
+pub const DEV_SECRET: &str = "rowhouse-dev-secret";
 
 /// Everything the gateway needs to know before it opens a socket.
 #[derive(Debug)]
@@ -37,7 +60,7 @@ pub struct Config {
     /// Who may sign JWTs, and for whom. `None`: Bearer tokens are refused.
     pub jwt: Option<jwt::Verifier>,
     /// The local key of `rowhouse token`. Never used to verify.
-    pub signer: Option<jwt::Signer>,
+    pub token: Option<Token>,
     /// Findings of the start-up gate the operator has accepted by name.
     pub gate_accept: Vec<String>,
 }
@@ -220,6 +243,19 @@ pub struct RoleSecret {
 
 pub use rowhouse_tenancy::principal::PrincipalKind;
 
+/// How `rowhouse token` signs.
+#[derive(Debug)]
+pub struct Token {
+    /// The key.
+    pub signer: jwt::Signer,
+    /// `aud` of the tokens.
+    pub audience: String,
+    /// `iss` of the tokens.
+    pub issuer: Option<String>,
+    /// Where the tenant stands.
+    pub tenant_claim: String,
+}
+
 /// A long-lived AWS-style access key.
 #[derive(Debug)]
 pub struct AccessKey {
@@ -240,4 +276,17 @@ pub enum AccessKeyGrant {
     Admin,
     /// One tenant, for good.
     Tenant(TenantId),
+}
+
+/// Where to connect and as whom.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// The server.
+    pub server: Arc<Server>,
+    /// The database.
+    pub database: String,
+    /// The role.
+    pub role: String,
+    /// The role's password.
+    pub password: Secret,
 }

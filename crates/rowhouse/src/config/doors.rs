@@ -1,0 +1,103 @@
+//! The sections that need no other: doors, log, pool, limits, region, gate.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::reader::Section;
+use super::{Admin, Http, Limits, Log, LogLevel, Pool};
+
+/// Shorter waits than this are switched off by rounding somewhere on the way.
+const SHORTEST: Duration = Duration::from_millis(1);
+/// No single wait of the gateway is of use beyond a day.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// Transactions may be kept for a week by those who know why.
+const TRANSACTION_LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Threads beyond the largest machines' cores only wait for each other.
+const SHARDS_MAX: u64 = 1024;
+/// The most connections that PostgreSQL itself can be configured for (MAX_BACKENDS).
+const CONNECTIONS_MAX: u64 = 262_143;
+/// Each waiting request costs memory; a million of them is no queue but a failure.
+const WAITING_MAX: u64 = 1_000_000;
+/// Request and result are held in memory whole; PostgreSQL has no value beyond 1 GiB.
+const MESSAGE_BYTES_MAX: u64 = 1 << 30;
+/// Parameters of one Bind message are counted in 16 bits
+/// (<https://www.postgresql.org/docs/current/protocol-message-formats.html>).
+const PARAMETERS_MAX: u64 = 65_535;
+
+pub fn http(section: &Section<'_>) -> Http {
+    Http {
+        listen: address(section),
+        connections_max: section.integer("connections_max", 1..=1_000_000),
+        idle_timeout: section.duration("idle_timeout", SHORTEST..=LONGEST),
+        head_timeout: section.duration("head_timeout", SHORTEST..=LONGEST),
+        body_timeout: section.duration("body_timeout", SHORTEST..=LONGEST),
+    }
+}
+
+pub fn admin(section: &Section<'_>) -> Admin {
+    Admin { listen: address(section) }
+}
+
+pub fn log(section: &Section<'_>) -> Log {
+    let levels = [
+        ("error", LogLevel::Error),
+        ("warn", LogLevel::Warn),
+        ("info", LogLevel::Info),
+        ("debug", LogLevel::Debug),
+    ];
+    Log {
+        json: section.word("format", &[("text", false), ("json", true)]).unwrap_or(false),
+        level: section.word("level", &levels).unwrap_or(LogLevel::Info),
+    }
+}
+
+pub fn pool(section: &Section<'_>) -> Pool {
+    let shards = section.integer("shards", 0..=SHARDS_MAX);
+    Pool {
+        shards: if shards == 0 { cores() } else { shards },
+        fast_connections: section.integer("fast_connections", 0..=CONNECTIONS_MAX),
+        fast_depth: section.integer("fast_depth", 1..=1024),
+        fast_statement_timeout: section.duration("fast_statement_timeout", SHORTEST..=LONGEST),
+        slow_connections: section.integer("slow_connections", 1..=CONNECTIONS_MAX),
+        transaction_connections: section.integer("transaction_connections", 0..=CONNECTIONS_MAX),
+        waiting_max: section.integer("waiting_max", 0..=WAITING_MAX),
+        wait_timeout: section.duration("wait_timeout", SHORTEST..=LONGEST),
+        connect_timeout: section.duration("connect_timeout", SHORTEST..=LONGEST),
+        idle_timeout: section.duration("idle_timeout", SHORTEST..=LONGEST),
+        prepared_max: section.integer("prepared_max", 0..=1_000_000),
+    }
+}
+
+pub fn limits(section: &Section<'_>) -> Limits {
+    Limits {
+        request_bytes_max: section.size("request_bytes_max", 1024..=MESSAGE_BYTES_MAX),
+        sql_chars_max: section.integer("sql_chars_max", 1..=MESSAGE_BYTES_MAX),
+        result_bytes_max: section.size("result_bytes_max", 1024..=MESSAGE_BYTES_MAX),
+        parameters_max: section.integer("parameters_max", 0..=PARAMETERS_MAX),
+        parameter_sets_max: section.integer("parameter_sets_max", 1..=1_000_000),
+        statement_timeout: section.duration("statement_timeout", SHORTEST..=LONGEST),
+        transaction_idle_timeout: section
+            .duration("transaction_idle_timeout", SHORTEST..=TRANSACTION_LONGEST),
+        transaction_age_max: section
+            .duration("transaction_age_max", SHORTEST..=TRANSACTION_LONGEST),
+        drain_timeout: section.duration("drain_timeout", Duration::ZERO..=LONGEST),
+    }
+}
+
+pub fn region(section: &Section<'_>) -> String {
+    section.required_text("region")
+}
+
+pub fn gate_accept(section: &Section<'_>) -> Vec<String> {
+    section.texts("accept")
+}
+
+fn address(section: &Section<'_>) -> SocketAddr {
+    let expected = "an address with port such as \"127.0.0.1:8080\" or \"[::1]:8080\"";
+    let address = section.parse("listen", expected, |text| text.parse().ok());
+    address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+}

@@ -1,0 +1,95 @@
+//! From what was written to [`Config`], or to every problem at once.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::problem::{Place, Problem};
+use super::raw::Source;
+use super::reader::{Findings, Reader, Section};
+use super::{Config, credentials, doors, servers, tokens};
+
+/// The commented default file; what a configuration leaves out is taken from it.
+pub const DEFAULT_FILE: &str = include_str!("../../config.default.toml");
+
+/// A configuration and what of it is in force.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Every value in force as TOML, secrets masked, with the place each comes from.
+    pub listing: String,
+}
+
+/// Checks a configuration file and its environment. `path` names it in problems, and files that it
+/// names are looked for beside it.
+pub fn load(
+    text: &str,
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Loaded, Vec<Problem>> {
+    let source = Source { text, path, environment: environment.into_iter().collect() };
+    let reader = Reader::new(&source, DEFAULT_FILE).map_err(|problem| vec![problem])?;
+    let (config, Findings { problems, listing, .. }) = reader.read(read);
+    match config {
+        Some(config) if problems.is_empty() => Ok(Loaded { config, listing }),
+        _ if problems.is_empty() => Err(vec![Problem {
+            place: Place::File { line: None, name: source.name() },
+            key: String::new(),
+            message: "cannot be used, for a reason that went missing: please report this".into(),
+        }]),
+        _ => Err(problems),
+    }
+}
+
+/// The whole file. `None` only beside a problem.
+pub(super) fn read(file: &Section<'_>) -> Option<Config> {
+    let http = file.section("http", doors::http);
+    let admin = file.section("admin", doors::admin);
+    let log = file.section("log", doors::log);
+    let pool = file.section("pool", doors::pool);
+    let limits = file.section("limits", doors::limits);
+    let region = file.section("aws", doors::region);
+    let gate_accept = file.section("gate", doors::gate_accept);
+    let jwt = file.section("jwt", tokens::jwt);
+    let token = file.optional_section("token", |section| tokens::token(section, &jwt));
+
+    let mut names = BTreeSet::new();
+    let servers = file.sections("server", |section| servers::server(section, &mut names));
+    let mut arns = BTreeSet::new();
+    let resources =
+        file.sections("resource", |section| servers::resource(section, &servers, &mut arns));
+    let mut arns = BTreeSet::new();
+    let secrets = file.sections("secret", |section| credentials::role_secret(section, &mut arns));
+    let mut ids = BTreeSet::new();
+    let access_keys = file
+        .sections("access_key", |section| credentials::access_key(section, http.listen, &mut ids));
+
+    if resources.is_empty() {
+        file.problem("resource", "none is there: add a [[resource]], which callers ask for");
+    }
+    if secrets.is_empty() {
+        file.problem("secret", "none is there: add a [[secret]], the role that statements run as");
+    }
+    if access_keys.is_empty() && jwt.verifier.is_none() && !file.has("jwt") {
+        let message = "nobody could prove who they are: add an [[access_key]] or a [[jwt.key]]";
+        file.problem("access_key", message);
+    }
+    Some(Config {
+        http,
+        admin,
+        log,
+        pool,
+        limits,
+        servers,
+        resources: resources.into_iter().collect::<Option<_>>()?,
+        secrets: secrets.into_iter().collect::<Option<_>>()?,
+        access_keys: access_keys.into_iter().collect::<Option<_>>()?,
+        region,
+        jwt: jwt.verifier,
+        token: token.flatten(),
+        gate_accept,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! One value as it was written, in the file or in an environment variable.
+
+use toml_edit::{Item, Value};
+
+use crate::config::problem::Place;
+
+/// One value and where it stands.
+pub struct Written<'r> {
+    /// The value.
+    pub text: Text<'r>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// What a value is made of.
+pub enum Text<'r> {
+    /// TOML, which has types.
+    Toml(&'r Item),
+    /// The environment, where everything is text.
+    Variable(&'r str),
+}
+
+impl<'r> Written<'r> {
+    /// A text.
+    pub fn as_text(&self) -> Option<&'r str> {
+        match &self.text {
+            Text::Toml(item) => item.as_str(),
+            Text::Variable(text) => Some(text),
+        }
+    }
+
+    /// A whole number that is not negative.
+    pub fn as_integer(&self) -> Option<u64> {
+        match &self.text {
+            Text::Toml(item) => item.as_integer().and_then(|number| u64::try_from(number).ok()),
+            Text::Variable(text) => text.trim().parse().ok(),
+        }
+    }
+
+    /// A list of texts; one text alone is a list of one.
+    pub fn as_texts(&self) -> Option<Vec<String>> {
+        match &self.text {
+            Text::Toml(Item::Value(Value::Array(array))) => {
+                array.iter().map(|value| value.as_str().map(str::to_owned)).collect()
+            }
+            Text::Toml(item) => item.as_str().map(|text| vec![text.to_owned()]),
+            Text::Variable(text) => {
+                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                Some(parts.map(str::to_owned).collect())
+            }
+        }
+    }
+
+    /// What was found, for "must be …, not …".
+    pub fn found(&self) -> String {
+        match &self.text {
+            Text::Variable(text) => format!("{text:?}"),
+            Text::Toml(Item::Value(value)) if !value.is_array() && !value.is_inline_table() => {
+                value.to_string().trim().to_owned()
+            }
+            Text::Toml(item) => format!("{} {}", article(item.type_name()), item.type_name()),
+        }
+    }
+}
+
+fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
+}
