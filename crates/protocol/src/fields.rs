@@ -190,8 +190,8 @@ pub struct ServerError {
     pub data_type: Option<String>,
     /// The constraint the error is about.
     pub constraint: Option<String>,
-    /// The server's function that raised it: the one part of some errors that tells them apart and that
-    /// translations leave alone.
+    /// The server's function that raised it: the one part of some errors that tells them apart
+    /// and that translations leave alone.
     pub routine: Option<String>,
 }
 

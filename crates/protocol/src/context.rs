@@ -1,0 +1,294 @@
+//! What a caller may not write whose tenant is fixed: statements that would change the context.
+//!
+//! **This is a second line only.** A custom setting is no boundary against hostile SQL: a function,
+//! a view or a text put together at run time changes it and nothing in the statement shows it. What
+//! is refused here is what can be seen; hostile SQL needs the sealed context.
+//!
+//! Every statement of the text is looked at, and every call wherever it stands, so also inside
+//! EXPLAIN, PREPARE … AS, DECLARE, COPY (…). Texts that the statement can run (DO, the bodies of
+//! functions, the arguments of `query_to_xml` and its like) are looked into as far as they are
+//! literals. Settings that change how PostgreSQL reads SQL text are protected always: with another
+//! `standard_conforming_strings` or `client_encoding` the server would read other statements than
+//! this module does.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::literal;
+use crate::scan::{Token, TokenKind, significant};
+use crate::setting;
+use crate::word::Word;
+
+/// Texts inside texts are looked into this deep; what is nested deeper is refused.
+const NESTING_MAX: usize = 4;
+
+/// Functions that run SQL given as text. Sorted, for the binary search.
+const RUNS_SQL: &[&str] = &[
+    "connectby",
+    "crosstab",
+    "crosstab2",
+    "crosstab3",
+    "crosstab4",
+    "crosstabn",
+    "dblink",
+    "dblink_exec",
+    "dblink_open",
+    "dblink_send_query",
+    "query_to_xml",
+    "query_to_xml_and_xmlschema",
+    "query_to_xmlschema",
+    "schedule",
+    "schedule_in_database",
+    "ts_rewrite",
+    "ts_stat",
+    "xpath_table",
+];
+
+/// Built-in functions whose first argument is the SQL they run, in this session.
+const RUNS_FIRST_ARGUMENT: &[&str] =
+    &["query_to_xml", "query_to_xml_and_xmlschema", "query_to_xmlschema", "ts_stat"];
+
+/// Why a text is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContextChange {
+    /// It sets or resets a protected setting.
+    Setting {
+        /// The setting, in lower case.
+        name: String,
+    },
+    /// It changes a setting on which the reading of SQL itself depends.
+    Lexing {
+        /// The setting, in lower case.
+        name: String,
+    },
+    /// It changes the role.
+    Role,
+    /// It changes the user of the session.
+    SessionAuthorization,
+    /// It resets all settings.
+    ResetAll,
+    /// It discards the state of the session.
+    Discard,
+    /// It changes what sessions begin with: ALTER ROLE, USER, DATABASE, SYSTEM.
+    AlterDefaults,
+    /// LISTEN, UNLISTEN, NOTIFY: channels are shared by all tenants.
+    Channel,
+    /// It names `set_config` other than in a call for an unprotected setting given as a literal.
+    SetConfig,
+    /// It holds or builds SQL text that would change the context, or that cannot be read.
+    HiddenSql,
+    /// It writes a name by escapes, which only hides what it is.
+    EscapedName,
+}
+
+impl fmt::Display for ContextChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Setting { name } => write!(
+                f,
+                "the setting {name} is fixed by your credential; leave it out of the statement"
+            ),
+            Self::Lexing { name } => write!(
+                f,
+                "the setting {name} must keep its value here; write the statement for \
+                 standard_conforming_strings = on and UTF8"
+            ),
+            Self::Role => f.write_str(
+                "the role is fixed by your credential; leave SET ROLE and RESET ROLE out",
+            ),
+            Self::SessionAuthorization => f.write_str(
+                "the session's user is fixed by your credential; leave SESSION AUTHORIZATION out",
+            ),
+            Self::ResetAll => {
+                f.write_str("RESET ALL would reset your tenant; reset settings by their names")
+            }
+            Self::Discard => {
+                f.write_str("DISCARD would reset your tenant; connections are cleaned for you")
+            }
+            Self::AlterDefaults => f.write_str(
+                "ALTER ROLE, USER, DATABASE and SYSTEM are for administrators; ask yours",
+            ),
+            Self::Channel => f.write_str(
+                "LISTEN, UNLISTEN and NOTIFY reach across tenants and are not available here",
+            ),
+            Self::SetConfig => f.write_str(
+                "set_config is accepted only with the name of an unprotected setting as a literal",
+            ),
+            Self::HiddenSql => f.write_str(
+                "SQL inside a text must be a plain literal and must not touch the tenant's context",
+            ),
+            Self::EscapedName => {
+                f.write_str("names written as U&\"…\" are not accepted here; write them plainly")
+            }
+        }
+    }
+}
+
+impl Error for ContextChange {}
+
+/// What in `sql` would change the context, if anything. `protected` are the settings that may not
+/// be changed, the tenant's first of all; the role and the session's user always are.
+#[must_use]
+pub fn context_change(sql: &str, protected: &[&str]) -> Option<ContextChange> {
+    Search { protected, depth: 0 }.text(sql)
+}
+
+#[derive(Clone, Copy)]
+struct Search<'p> {
+    protected: &'p [&'p str],
+    /// 0 is the caller's own text, more is text inside text.
+    depth: usize,
+}
+
+impl Search<'_> {
+    fn text(self, sql: &str) -> Option<ContextChange> {
+        let tokens: Vec<Token<'_>> = significant(sql).collect();
+        let mut runs_text = self.depth > 0;
+        for at in 0..tokens.len() {
+            let rest = tokens.get(at..).unwrap_or_default();
+            if self.begins_statement(&tokens, at) {
+                if let Some(change) = self.statement(rest) {
+                    return Some(change);
+                }
+                runs_text |= is_given_text(rest);
+            }
+            if let Some(change) = self.name(&tokens, at) {
+                return Some(change);
+            }
+            runs_text |= is_call_in(rest, RUNS_SQL);
+        }
+        if runs_text { tokens.iter().find_map(|token| self.literal(token)) } else { None }
+    }
+
+    /// A statement begins at the start and behind every semicolon, even one that is inside a body
+    /// or parentheses: looking too often does no harm. Inside a function's body, words open blocks.
+    fn begins_statement(self, tokens: &[Token<'_>], at: usize) -> bool {
+        let Some(before) = at.checked_sub(1).and_then(|before| tokens.get(before)) else {
+            return true;
+        };
+        let opens_block = || {
+            let word = Word::of(Some(before));
+            matches!(word.as_str(), "begin" | "then" | "else" | "loop" | "atomic")
+                || before.text == ">>"
+        };
+        before.is_punct(";") || self.depth > 0 && opens_block()
+    }
+
+    fn statement(self, tokens: &[Token<'_>]) -> Option<ContextChange> {
+        let rest = tokens.get(1..).unwrap_or_default();
+        let second = Word::of(rest.first());
+        match Word::of(tokens.first()).as_str() {
+            "set" => setting::set(rest, self.protected),
+            "reset" => setting::reset(rest, self.protected),
+            "discard" => Some(ContextChange::Discard),
+            "listen" | "unlisten" | "notify" => Some(ContextChange::Channel),
+            "alter" if matches!(second.as_str(), "role" | "user" | "database" | "system") => {
+                Some(ContextChange::AlterDefaults)
+            }
+            "create" | "alter" if is_routine(tokens) => self.routine_settings(rest),
+            _ => None,
+        }
+    }
+
+    /// `CREATE FUNCTION … SET app.x = '2' AS …`: the setting holds while the function runs.
+    fn routine_settings(self, tokens: &[Token<'_>]) -> Option<ContextChange> {
+        tokens
+            .iter()
+            .enumerate()
+            .take_while(|(_, token)| !token.is_punct(";") && !token.is_word("atomic"))
+            .filter(|(_, token)| token.is_word("set") || token.is_word("reset"))
+            .find_map(|(at, _)| setting::set(tokens.get(at + 1..)?, self.protected))
+    }
+
+    /// What the name at `at` gives away, wherever it stands.
+    fn name(self, tokens: &[Token<'_>], at: usize) -> Option<ContextChange> {
+        let token = tokens.get(at)?;
+        let rest = tokens.get(at + 1..).unwrap_or_default();
+        if token.kind == TokenKind::UnicodeIdent {
+            return Some(ContextChange::EscapedName);
+        }
+        if is_named(token, "set_config") {
+            return setting::set_config(rest, self.protected);
+        }
+        if is_named(token, "pg_notify") {
+            return Some(ContextChange::Channel);
+        }
+        // An UPDATE of this view calls set_config.
+        if is_named(token, "pg_settings") && is_update_target(tokens, at) {
+            return Some(ContextChange::SetConfig);
+        }
+        let first = rest.get(1);
+        let literal = first.is_some_and(|first| literal::value(first).is_some())
+            && rest.get(2).is_some_and(|next| next.is_punct(",") || next.is_punct(")"));
+        (is_call_in(tokens.get(at..)?, RUNS_FIRST_ARGUMENT) && !literal)
+            .then_some(ContextChange::HiddenSql)
+    }
+
+    /// A literal of a statement that runs text.
+    fn literal(self, token: &Token<'_>) -> Option<ContextChange> {
+        if token.kind == TokenKind::UnicodeString {
+            return Some(ContextChange::HiddenSql);
+        }
+        let text = literal::value(token)?;
+        if self.depth == NESTING_MAX {
+            return Some(ContextChange::HiddenSql);
+        }
+        let folded = text.to_lowercase();
+        let named = |name: &str| folded.contains(&name.to_lowercase());
+        if named("set_config") || self.protected.iter().any(|name| named(name)) {
+            return Some(ContextChange::HiddenSql);
+        }
+        Search { depth: self.depth + 1, ..self }.text(&text).map(|_| ContextChange::HiddenSql)
+    }
+}
+
+/// DO, EXECUTE, CREATE FUNCTION, CREATE PROCEDURE: their literals are run now or later.
+fn is_given_text(tokens: &[Token<'_>]) -> bool {
+    match Word::of(tokens.first()).as_str() {
+        "do" | "execute" => true,
+        "create" => is_routine(tokens),
+        _ => false,
+    }
+}
+
+/// `CREATE [OR REPLACE] FUNCTION`, `ALTER PROCEDURE`, `ALTER ROUTINE` …
+fn is_routine(tokens: &[Token<'_>]) -> bool {
+    let or_replace = tokens.get(1).is_some_and(|token| token.is_word("or"));
+    let kind = Word::of(tokens.get(if or_replace { 3 } else { 1 }));
+    matches!(kind.as_str(), "function" | "procedure" | "routine")
+}
+
+fn is_call_in(tokens: &[Token<'_>], names: &[&str]) -> bool {
+    let Some(token) = tokens.first() else {
+        return false;
+    };
+    if !tokens.get(1).is_some_and(|next| next.is_punct("(")) {
+        return false;
+    }
+    match token.kind {
+        TokenKind::Ident => Word::of(Some(token)).is_in(names),
+        TokenKind::QuotedIdent => names.iter().any(|name| is_named(token, name)),
+        _ => false,
+    }
+}
+
+/// Whether the token is this name, with quotes or without. Quoted names keep their case; looking
+/// past it refuses a little too much.
+fn is_named(token: &Token<'_>, name: &str) -> bool {
+    let text = match token.kind {
+        TokenKind::Ident => token.text,
+        TokenKind::QuotedIdent => token.text.trim_matches('"'),
+        _ => return false,
+    };
+    text.eq_ignore_ascii_case(name)
+}
+
+/// `UPDATE [ONLY] [pg_catalog.]name`
+fn is_update_target(tokens: &[Token<'_>], at: usize) -> bool {
+    let back = |steps: usize| at.checked_sub(steps).and_then(|index| tokens.get(index));
+    let lead = if back(1).is_some_and(|token| token.is_punct(".")) { 3 } else { 1 };
+    back(lead).is_some_and(|token| token.is_word("update") || token.is_word("only"))
+}
+
+#[cfg(test)]
+mod tests;
