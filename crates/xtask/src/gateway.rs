@@ -102,6 +102,11 @@ impl Gateway {
         Err(Failure::new(format!("the gateway runs on {seconds} s after SIGTERM; killed")))
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The end of the log, for a person who has to find out what happened.
     pub fn last_lines(&self) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();

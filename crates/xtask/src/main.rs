@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
+mod bench;
 mod ci;
 mod conformance;
 mod gateway;
 mod postgres;
 mod run;
+mod scratch;
 mod setup;
 mod terminal;
 mod tidy;
@@ -24,6 +26,8 @@ cargo xtask COMMAND
   tidy                  the house rules that rustfmt and clippy do not know
   conformance [ARGS]    real AWS SDK against the running binary; ARGS go to pytest
                         (`cargo xtask conformance -k tenant -x`)
+  bench [OPTIONS]       requests/s and CPU against pgbench and PgBouncer, see bench/README.md;
+                        --rounds N --seconds N --connections N,N --json FILE
 ";
 
 fn main() -> ExitCode {
@@ -49,6 +53,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
         "ci" => ci::ci(&root, rest),
         "test" => ci::test(&root, rest),
         "tidy" => tidy::tidy(&root),
+        "bench" => bench::run(&root, rest),
         "conformance" => conformance::run(&root, rest),
         "help" | "--help" | "-h" => {
             terminal::print(USAGE);
