@@ -1,0 +1,17 @@
+//! The table of codes is in order and reads back.
+
+use super::Code;
+
+#[test]
+fn codes_are_distinct_ascending_and_read_back() {
+    let texts: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert!(texts.is_sorted_by(|before, after| before < after), "{texts:?}");
+    for (code, text) in Code::ALL.iter().zip(&texts) {
+        assert_eq!(Code::parse(text), Some(*code));
+        assert_eq!(code.to_string(), *text);
+        assert!(text.len() == 5 && text.starts_with("RH"), "{text}");
+    }
+    for text in ["", "RH000", "rh001", "RH0011"] {
+        assert_eq!(Code::parse(text), None);
+    }
+}
