@@ -2,6 +2,8 @@
 //!
 //! SQL, parameters, passwords and tokens are in no line.
 
+use std::io::IsTerminal;
+
 use tracing::{Level, debug, error, info, warn};
 
 use super::{Answered, Event};
@@ -16,8 +18,11 @@ pub fn init(settings: Log) {
         LogLevel::Info => Level::INFO,
         LogLevel::Debug => Level::DEBUG,
     };
-    let builder =
-        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
     // Fails only where a log has been started before, and then that one goes on.
     let _ = if settings.json { builder.json().try_init() } else { builder.try_init() };
 }

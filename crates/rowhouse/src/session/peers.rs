@@ -8,8 +8,8 @@ use std::rc::Rc;
 use rowhouse_tenancy::principal::Principal;
 use tokio::sync::{mpsc, oneshot};
 
-use super::transaction::Ending;
-use super::transaction_id::TransactionKey;
+use super::transaction::{Ending, not_found};
+use super::transaction_id::{TransactionKey, encode};
 use super::{Outcome, Session, Statement, Target};
 use crate::error::{Error, Kind};
 
@@ -54,7 +54,8 @@ impl Peers {
 
     pub(super) fn send(&self, shard: usize, request: PeerRequest) -> Result<(), Error> {
         let Some(sender) = self.0.get(shard) else {
-            return Err(super::transaction::not_found("Transaction may be expired."));
+            let id = encode(shard, &request.key);
+            return Err(not_found(&id, "Transaction may be expired."));
         };
         sender.try_send(request).map_err(|_| {
             Error::new(Kind::Overloaded, "The service is busy. Try again.")

@@ -29,6 +29,7 @@ use crate::upstream::{ExchangeShape, Reply};
 
 /// An open transaction.
 pub struct Transaction {
+    key: TransactionKey,
     principal: Principal,
     target: Target,
     pool: Rc<Pool>,
@@ -54,9 +55,12 @@ pub enum Ending {
 
 /// AWS gives one of these sentences with the id
 /// (Aurora User Guide, "Troubleshooting Amazon RDS Data API issues", "Transaction <id> isn't found").
-pub(super) fn not_found(why: &'static str) -> Error {
-    Error::new(Kind::TransactionNotFound, format!("Transaction isn't found. {why}"))
+pub(super) fn not_found(id: &str, why: &'static str) -> Error {
+    Error::new(Kind::TransactionNotFound, format!("Transaction {id} isn't found. {why}"))
 }
+
+/// Of an id that is unknown, foreign or malformed; which of them is for the log.
+const EXPIRED: &str = "Transaction may be expired.";
 
 impl Session {
     /// Begins a transaction; gives its id.
@@ -87,6 +91,7 @@ impl Session {
         let key = new_key().ok_or_else(|| Error::internal("no randomness"))?;
         let now = Instant::now();
         let transaction = Rc::new(Transaction {
+            key,
             principal: principal.clone(),
             target: target.clone(),
             pool,
@@ -110,7 +115,7 @@ impl Session {
         id: &str,
         statements: Vec<Statement>,
     ) -> Result<Vec<Outcome>, Error> {
-        let (shard, key) = decode(id).ok_or_else(|| not_found("Transaction may be expired."))?;
+        let (shard, key) = decode(id).ok_or_else(|| not_found(id, EXPIRED))?;
         if shard == self.shard {
             return self.run_here(principal, target, &key, statements).await;
         }
@@ -128,7 +133,7 @@ impl Session {
         id: &str,
         ending: Ending,
     ) -> Result<(), Error> {
-        let (shard, key) = decode(id).ok_or_else(|| not_found("Transaction may be expired."))?;
+        let (shard, key) = decode(id).ok_or_else(|| not_found(id, EXPIRED))?;
         if shard == self.shard {
             return self.end_here(principal, target, &key, ending).await;
         }
@@ -160,19 +165,19 @@ impl Session {
         statements: Vec<Statement>,
     ) -> Result<Vec<Outcome>, Error> {
         let transaction = self.take(principal, target, key)?;
-        let (session, key) = (Rc::clone(self), *key);
+        let session = Rc::clone(self);
         let running = tokio::task::spawn_local(async move {
             let mut outcomes = Vec::with_capacity(statements.len());
             for statement in &statements {
                 match session.run_one(&transaction, statement).await {
                     Ok(outcome) => outcomes.push(outcome),
                     Err(error) => {
-                        session.put_back(&transaction, &key);
+                        session.put_back(&transaction);
                         return Err(error);
                     }
                 }
             }
-            session.put_back(&transaction, &key);
+            session.put_back(&transaction);
             Ok(outcomes)
         });
         running.await.unwrap_or_else(|_| Err(Error::internal("a transaction's task ended")))
@@ -226,7 +231,7 @@ impl Session {
         key: &TransactionKey,
     ) -> Result<Rc<Transaction>, Error> {
         let found = self.transactions.borrow().get(key).map(Rc::clone);
-        let expired = || not_found("Transaction may be expired.");
+        let expired = || not_found(&encode(self.shard, key), EXPIRED);
         let transaction = found.ok_or_else(expired)?;
         if !transaction.belongs_to(principal) {
             return Err(expired().because("it is another caller's"));
@@ -242,13 +247,13 @@ impl Session {
     }
 
     /// Marks a transaction as free again, or forgets it when it is over.
-    fn put_back(&self, transaction: &Rc<Transaction>, key: &TransactionKey) {
+    fn put_back(&self, transaction: &Transaction) {
         transaction.used_at.set(Instant::now());
         transaction.busy.set(false);
         let lost = transaction.lease.borrow().is_none();
         if lost || transaction.status.get() == TransactionStatus::Idle {
             // The caller's own COMMIT or ROLLBACK has ended it.
-            self.transactions.borrow_mut().remove(key);
+            self.transactions.borrow_mut().remove(&transaction.key);
             transaction.release();
         }
     }
@@ -397,7 +402,8 @@ impl Session {
             Failure::Server(error) => Error::sql(*error),
             Failure::Prologue(error) => prologue_refused(&error),
             Failure::NotCommitted(text) | Failure::Lost(text) => not_found(
-                "The connection to the database was lost and the transaction is rolled back.",
+                &encode(self.shard, &transaction.key),
+                "The connection to the database was lost and it has been rolled back.",
             )
             .because(text),
         }
