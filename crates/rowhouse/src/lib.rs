@@ -20,7 +20,10 @@
 
 pub mod admin;
 pub mod app;
+pub mod cli;
+pub mod cluster;
 pub mod config;
+pub mod demo;
 pub mod error;
 pub mod http;
 pub mod identity;

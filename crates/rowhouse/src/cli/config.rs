@@ -1,0 +1,71 @@
+//! `rowhouse config`: every problem, or what is in force; and loading for the other commands.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{Check, Failure, Format, Print, terminal};
+use crate::config::{DEFAULT_FILE, Loaded, Place, Problem, load, raw};
+
+/// Prints every problem on standard output: they are what was asked for.
+pub fn check(arguments: &Check) -> Result<(), Failure> {
+    let text = read(&arguments.config)?;
+    let problems = load(&text, &arguments.config, raw::environment()).err().unwrap_or_default();
+    match arguments.format {
+        Format::Json => {
+            let list: Vec<_> = problems.iter().map(as_json).collect();
+            terminal::line(&format!("{:#}", json!(list)));
+        }
+        Format::Text => problems.iter().for_each(|problem| terminal::line(&problem.to_string())),
+    }
+    let name = arguments.config.display();
+    if problems.is_empty() {
+        if arguments.format == Format::Text {
+            terminal::line(&format!("{name}: no problems"));
+        }
+        return Ok(());
+    }
+    Err(Failure(Vec::new()))
+}
+
+/// Prints the configuration in force, or the default file.
+pub fn print(arguments: &Print) -> Result<(), Failure> {
+    if arguments.default {
+        terminal::print(DEFAULT_FILE);
+    } else {
+        terminal::print(&load_file(&arguments.config)?.listing);
+    }
+    Ok(())
+}
+
+/// The configuration of a command, or every problem of it.
+pub fn load_file(path: &Path) -> Result<Loaded, Failure> {
+    let text = read(path)?;
+    load(&text, path, raw::environment())
+        .map_err(|problems| Failure(problems.iter().map(ToString::to_string).collect()))
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    raw::read_config(path).map_err(|error| {
+        Failure::new(format!(
+            "cannot read the configuration {}: {error}; name it with --config FILE, or begin one \
+             with `rowhouse config print --default`",
+            path.display()
+        ))
+    })
+}
+
+fn as_json(problem: &Problem) -> serde_json::Value {
+    let (file, line, variable) = match &problem.place {
+        Place::File { name, line } => (Some(name), *line, None),
+        Place::Environment { variable } => (None, None, Some(variable)),
+        Place::Default => (None, None, None),
+    };
+    json!({
+        "file": file,
+        "line": line,
+        "variable": variable,
+        "key": problem.key,
+        "message": problem.message,
+    })
+}
