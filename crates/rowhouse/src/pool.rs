@@ -88,6 +88,11 @@ impl Pool {
         self.fast.sweep(now);
     }
 
+    /// The shortest way to the server and back that was seen.
+    pub fn round_trip(&self) -> Duration {
+        self.connector.round_trip()
+    }
+
     /// Where this pool leads.
     pub fn login(&self) -> &Login {
         self.connector.login()

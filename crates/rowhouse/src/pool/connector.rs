@@ -2,15 +2,18 @@
 //! is not met by everybody at once.
 
 use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use rowhouse_protocol::backend::ServerError;
+use rowhouse_protocol::frontend;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::error::{Error, Kind};
 use crate::observe::{Event, Observer};
-use crate::upstream::{Link, Login, UpstreamError, connect_with};
+use crate::upstream::{ExchangeShape, Link, Login, UpstreamError, connect_with};
 
 /// The pause after the first failed attempt; it doubles with every further one.
 const BACKOFF_FIRST: Duration = Duration::from_millis(50);
@@ -18,6 +21,9 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// Attempts at once: PostgreSQL forks for each, and authentication costs it a few milliseconds.
 const ATTEMPTS_MAX: usize = 4;
+
+/// The answer to a lone `Sync` is six bytes; notices may stand before it.
+const PING_ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// Makes the connections of one pool.
 pub struct Connector {
@@ -28,6 +34,7 @@ pub struct Connector {
     failures: Cell<u32>,
     not_before: Cell<Option<Instant>>,
     last_failure: RefCell<String>,
+    round_trip: Cell<Option<Duration>>,
 }
 
 impl Connector {
@@ -41,6 +48,7 @@ impl Connector {
             failures: Cell::new(0),
             not_before: Cell::new(None),
             last_failure: RefCell::new(String::new()),
+            round_trip: Cell::new(None),
         }
     }
 
@@ -73,10 +81,31 @@ impl Connector {
                     self.failures.set(0);
                     self.not_before.set(None);
                     self.observer.emit(&Event::UpstreamConnected { login: &self.login });
-                    return Ok(Link::start(connection));
+                    let link = Link::start(connection);
+                    self.time_round_trip(&link).await;
+                    return Ok(link);
                 }
                 Err(error) => self.note_failure(&error)?,
             }
+        }
+    }
+
+    /// The shortest way to the server and back that was seen: what a statement cannot be blamed for.
+    pub fn round_trip(&self) -> Duration {
+        self.round_trip.get().unwrap_or_default()
+    }
+
+    /// A lone `Sync` on a new connection, before anything else can be in its way.
+    async fn time_round_trip(&self, link: &Link) {
+        let shape = ExchangeShape { commands: 0, bytes_max: PING_ANSWER_BYTES_MAX };
+        let sync = |buf: &mut BytesMut| {
+            frontend::sync(buf);
+            Ok::<(), Infallible>(())
+        };
+        let Ok(answer) = link.submit(shape, sync) else { return };
+        if let Ok(Ok(Ok(reply))) = timeout(self.connect_timeout, answer).await {
+            let known = self.round_trip.get().unwrap_or(Duration::MAX);
+            self.round_trip.set(Some(reply.run.min(known)));
         }
     }
 

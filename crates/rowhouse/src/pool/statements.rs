@@ -17,14 +17,18 @@ const GENERATION_MAX: usize = 512;
 /// thousands of ordinary ones need.
 const REMEMBERED_SQL_BYTES_MAX: usize = 16 * 1024;
 
-/// A statement is taken into the fast lane when the average of its own runs is below this.
+/// A statement is taken into the fast lane when three in four of its runs take less than this, beyond the
+/// round trip itself.
 const FAST_RUN_MAX: Duration = Duration::from_millis(2);
 /// Runs that must have been seen before: the first ones plan and fill caches, and a caller who varies the
 /// text to slip slow work into the fast lane pays this many runs for each try.
 const FAST_RUNS_MIN: u32 = 4;
-/// A statement leaves the fast lane when its average there exceeds this. Above `FAST_RUN_MAX`, so that
-/// one on the edge does not go back and forth.
+/// A statement leaves the fast lane when one in four of its runs there takes longer than this. Above
+/// `FAST_RUN_MAX`, so that one on the edge does not go back and forth. A quantile and not the average: on
+/// a busy machine a few runs of any statement wait for a processor, and that is not its doing.
 const SLOW_RUN_MIN: Duration = Duration::from_millis(4);
+/// It leaves, too, when its average exceeds this: rare runs that are very long hold up others as well.
+const SLOW_AVERAGE_MIN: Duration = Duration::from_millis(12);
 /// Runs on exclusive connections before a statement that was sent away may come back; doubles each time.
 const EXILE_RUNS_FIRST: u32 = 32;
 /// The longest exile.
@@ -55,6 +59,8 @@ pub struct StatementEntry {
 #[derive(Debug, Clone, Copy, Default)]
 struct Runs {
     seen: u32,
+    /// Three in four runs are shorter; an estimate that every run moves a little.
+    quartile_ns: u64,
     average_ns: u64,
     exile: u32,
     exile_next: u32,
@@ -131,7 +137,7 @@ impl StatementEntry {
         let fast = self.is_clean()
             && runs.exile == 0
             && runs.seen >= FAST_RUNS_MIN
-            && runs.average_ns < FAST_RUN_MAX.as_nanos() as u64;
+            && runs.quartile_ns < nanos(FAST_RUN_MAX);
         if fast { Lane::Fast } else { Lane::Slow }
     }
 
@@ -140,20 +146,14 @@ impl StatementEntry {
         self.examined.session == SessionEffect::KnownClean
     }
 
-    /// Takes note of a run that ended well.
+    /// Takes note of a run that ended well; `run` is without the round trip.
     pub fn note_run(&self, lane: Lane, run: Duration) {
         let mut runs = self.runs.get();
-        let run_ns = u64::try_from(run.as_nanos()).unwrap_or(u64::MAX);
-        runs.average_ns = match runs.seen {
-            0 => run_ns,
-            // The first run plans; it says little about the next.
-            1 => run_ns.min(runs.average_ns),
-            _ => (runs.average_ns / 4).saturating_mul(3).saturating_add(run_ns / 4),
-        };
-        runs.seen = runs.seen.saturating_add(1);
+        runs.take(nanos(run));
+        let slow = runs.quartile_ns > nanos(SLOW_RUN_MIN) || runs.average_ns > nanos(SLOW_AVERAGE_MIN);
         match lane {
             Lane::Slow => runs.exile = runs.exile.saturating_sub(1),
-            Lane::Fast if runs.average_ns > SLOW_RUN_MIN.as_nanos() as u64 => runs.send_away(),
+            Lane::Fast if slow => runs.send_away(),
             Lane::Fast => {}
         }
         self.runs.set(runs);
@@ -203,7 +203,33 @@ impl StatementEntry {
     }
 }
 
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 impl Runs {
+    fn take(&mut self, run_ns: u64) {
+        match self.seen {
+            // The first run plans; where the second is shorter, the first says little about the rest.
+            0 | 1 if self.seen == 0 || run_ns < self.quartile_ns => {
+                self.quartile_ns = run_ns;
+                self.average_ns = run_ns;
+            }
+            _ => {
+                // Up by 3/32 where a run was longer, down by 1/32 where not: at rest with one in four above.
+                let step = (self.quartile_ns / 32).max(1);
+                self.quartile_ns = if run_ns > self.quartile_ns {
+                    self.quartile_ns.saturating_add(step.saturating_mul(3))
+                } else {
+                    self.quartile_ns.saturating_sub(step)
+                };
+                let kept = self.average_ns / 16 * 15;
+                self.average_ns = kept.saturating_add(run_ns / 16);
+            }
+        }
+        self.seen = self.seen.saturating_add(1);
+    }
+
     fn send_away(&mut self) {
         self.exile_next = match self.exile_next {
             0 => EXILE_RUNS_FIRST,
@@ -211,6 +237,7 @@ impl Runs {
         };
         self.exile = self.exile_next;
         self.seen = 0;
+        self.quartile_ns = 0;
         self.average_ns = 0;
     }
 }

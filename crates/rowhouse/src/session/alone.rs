@@ -166,7 +166,8 @@ impl Run<'_> {
 
     /// Remembers what a run that ended well has shown.
     fn learn(&self, lane: Lane, answer: &Answer) {
-        self.entry.note_run(lane, answer.outcome.database_time());
+        let own = answer.outcome.database_time().saturating_sub(self.pool.round_trip());
+        self.entry.note_run(lane, own);
         self.entry.note_types_accepted();
         if answer.described {
             self.entry.set_columns(answer.outcome.columns.clone());
