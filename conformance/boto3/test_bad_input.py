@@ -61,7 +61,6 @@ BODIES = {
     "empty sql": (with_sql(""), {VALIDATION}),
     "70,000 characters of sql": (with_sql("select '" + "x" * 70_000 + "'"), {VALIDATION}),
     "NUL in sql": (with_sql("select '\0'"), {VALIDATION}),
-    "NUL in a parameter": (parameter({"stringValue": "a\0b"}), {VALIDATION}),
     "two statements": (with_sql("select 1; select 2"), {VALIDATION}),
     "a second statement hides": (with_sql("select 1 /* ; */; drop table tenant"), {VALIDATION}),
     "schema": (with_sql("select 1", schema="public"), {VALIDATION}),
@@ -95,6 +94,10 @@ BODIES = {
     # PostgreSQL's own refusals.
     "unknown table": (with_sql("select * from attic"), {(400, "DatabaseErrorException")}),
     "syntax": (with_sql("selec 1"), {(400, "DatabaseErrorException")}),
+    "NUL in a parameter": (
+        parameter({"stringValue": "a\0b"}),
+        {(400, "DatabaseErrorException")},
+    ),
     "division by zero": (with_sql("select 1/0"), {(400, "DatabaseErrorException")}),
     "copy": (with_sql("copy tenant to stdout"), {(400, "DatabaseErrorException")}),
     "copy in": (with_sql("copy tenant from stdin"), {(400, "DatabaseErrorException")}),

@@ -8,6 +8,9 @@ use crate::run::{self, Failure, Outcome};
 use crate::scratch::Scratch;
 use crate::setup;
 
+/// Kept until the next run, as it tells what the gateway thought of a request.
+const LOG: &str = "target/conformance.log";
+
 /// Starts a gateway with the demo data in a folder of its own, runs the programs, stops it.
 pub fn run(root: &Path, arguments: &[String]) -> Outcome {
     setup::postgres()?;
@@ -15,8 +18,7 @@ pub fn run(root: &Path, arguments: &[String]) -> Outcome {
     let program = build(root, Profile::Debug)?;
     let folder = Scratch::create("conformance")?;
     let data = folder.path().join("data");
-    let log = folder.path().join("gateway.log");
-    let gateway = start(&program, &data, &log)?;
+    let gateway = start(&program, &data, &root.join(LOG))?;
     let outcome = run::checked(
         Command::new(python)
             .current_dir(root)
@@ -26,11 +28,8 @@ pub fn run(root: &Path, arguments: &[String]) -> Outcome {
             .env("ROWHOUSE_DATA_DIR", &data)
             .env("ROWHOUSE_PROGRAM", &program),
     );
-    let last_lines = gateway.last_lines();
     gateway.stop()?;
-    outcome.map_err(|failure| {
-        Failure::new(format!("{failure}\nthe gateway's log ends:\n{last_lines}"))
-    })
+    outcome.map_err(|failure| Failure::new(format!("{failure}; the gateway's log is {LOG}")))
 }
 
 /// Every door on a free port, so that a gateway somebody is using stays undisturbed.
