@@ -142,12 +142,18 @@ impl Cluster {
         // A guard that was killed could not stop anything.
         postmaster::stop_left_behind(&self.data).await?;
         let _ = std::fs::remove_file(&self.cluster_file);
+        if let ServerAddress::Unix { directory, .. } = &self.server.address {
+            // Empty by now, and made anew by the next start; it may be in a folder that is not ours.
+            let _ = std::fs::remove_dir(directory);
+        }
         Ok(())
     }
 }
 
-/// Takes back everything that a data directory holds, a cluster that is still running included.
-pub async fn reset(directory: &DataDir) -> Result<(), ClusterError> {
+/// Takes back everything that a data directory holds, a cluster that is still running included; unless
+/// there are no programs to begin anew with.
+pub async fn reset(directory: &DataDir, options: &Options) -> Result<(), ClusterError> {
+    Binaries::find(options.pg_bin.as_deref(), None)?;
     let account = Account::choose()?;
     if let Some(home) = Home::existing(directory, &account)? {
         postmaster::stop_left_behind(&home.data()).await?;

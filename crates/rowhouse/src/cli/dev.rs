@@ -42,11 +42,11 @@ pub async fn run(arguments: &Dev) -> Result<(), Failure> {
 
 /// The cluster with its data, and the configuration for it.
 async fn prepare(arguments: &Dev, directory: &DataDir) -> Result<(Cluster, Config), Failure> {
+    let options = cluster::Options { pg_bin: arguments.pg_bin.clone(), guard_program: None };
     if arguments.reset {
-        cluster::reset(directory).await?;
+        cluster::reset(directory, &options).await?;
     }
     terminal::progress("starting PostgreSQL …");
-    let options = cluster::Options { pg_bin: arguments.pg_bin.clone(), guard_program: None };
     let cluster = Cluster::start(directory, &options).await?;
     if arguments.no_demo {
         demo::skip(directory)?;
