@@ -1,7 +1,7 @@
 //! The admin address: is it alive, is it ready, what has it counted.
 //!
-//! Nothing here needs a credential, and nothing here tells more than numbers: it belongs on an address that
-//! tenants cannot reach.
+//! Nothing here needs a credential, and nothing here tells more than numbers: it belongs on an
+//! address that tenants cannot reach.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -94,10 +94,7 @@ impl Admin {
                 response.headers_mut().insert(CONTENT_TYPE, METRICS_TYPE);
                 response
             }
-            _ => text(
-                StatusCode::NOT_FOUND,
-                "here are /livez, /readyz and /metrics\n".to_owned(),
-            ),
+            _ => text(StatusCode::NOT_FOUND, "here are /livez, /readyz and /metrics\n".to_owned()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The composition root: a configuration becomes listeners, shards and sinks, and ends in order.
 //!
-//! Start: 1 log, 2 gate, 3 listeners, 4 shards, 5 admin and probes, 6 ready. Stop: no new clients, open
-//! transactions end or the deadline comes, connections close, shards join.
+//! Start: 1 log, 2 gate, 3 listeners, 4 shards, 5 admin and probes, 6 ready. Stop: no new clients,
+//! open transactions end or the deadline comes, connections close, shards join.
 
 mod gate;
 mod probe;
@@ -73,8 +73,8 @@ impl fmt::Display for AppError {
             AppError::System(error) => write!(f, "cannot start: {error}"),
             AppError::Gate(findings) => write!(
                 f,
-                "the start-up gate refuses these roles for tenants; mend them, or accept a finding by \
-                 its code in gate.accept: {}",
+                "the start-up gate refuses these roles for tenants; mend them, or accept a \
+                 finding by its code in gate.accept: {}",
                 findings.join("; ")
             ),
             AppError::Unreachable(text) => f.write_str(text),
@@ -105,8 +105,11 @@ async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), AppError> {
     let http = config.http.listen;
-    let listeners = bind_shared(http, config.pool.shards)
-        .map_err(|error| AppError::Bind { key: "http.listen", address: http, error })?;
+    let listeners = bind_shared(http, config.pool.shards).map_err(|error| AppError::Bind {
+        key: "http.listen",
+        address: http,
+        error,
+    })?;
     let bound = listeners.first().map(std::net::TcpListener::local_addr);
     let http = bound.transpose().map_err(AppError::System)?.unwrap_or(http);
     let (admin_listener, admin) = bind_admin(config.admin.listen)?;

@@ -1,7 +1,7 @@
 //! Everything that can go wrong for a caller: a kind, a public text, a private cause.
 //!
-//! A door renders an error once and hands the cause to the log; nothing else shows text from inside to a
-//! caller. One table gives every kind its SQLSTATE and its AWS exception.
+//! A door renders an error once and hands the cause to the log; nothing else shows text from inside
+//! to a caller. One table gives every kind its SQLSTATE and its AWS exception.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -60,29 +60,39 @@ pub enum Kind {
 impl Kind {
     /// The one table: kind → SQLSTATE, AWS exception.
     ///
-    /// `OutcomeUnknown` is a 400 on purpose: SDKs retry 5xx by themselves, and a statement that may have
-    /// been committed must not run twice unasked.
+    /// `OutcomeUnknown` is a 400 on purpose: SDKs retry 5xx by themselves, and a statement that may
+    /// have been committed must not run twice unasked.
     fn row(self) -> (SqlState, Exception) {
         match self {
             Kind::Identity => (SqlState::INVALID_AUTHORIZATION, Exception::AccessDenied),
             Kind::Signature => (SqlState::INVALID_AUTHORIZATION, Exception::InvalidSignature),
             Kind::Forbidden => (SqlState::INSUFFICIENT_PRIVILEGE, Exception::AccessDenied),
-            Kind::ResourceUnknown => (SqlState::UNABLE_TO_CONNECT, Exception::HttpEndpointNotEnabled),
+            Kind::ResourceUnknown => {
+                (SqlState::UNABLE_TO_CONNECT, Exception::HttpEndpointNotEnabled)
+            }
             Kind::SecretUnknown => (SqlState::INVALID_AUTHORIZATION, Exception::SecretsError),
             Kind::SecretRefused => (SqlState::INVALID_PASSWORD, Exception::InvalidSecret),
             Kind::DatabaseUnknown => (SqlState::INVALID_CATALOG_NAME, Exception::DatabaseError),
             Kind::Invalid => (SqlState::INVALID_PARAMETER_VALUE, Exception::Validation),
             Kind::ContextProtected => (SqlState::INSUFFICIENT_PRIVILEGE, Exception::DatabaseError),
             Kind::NotSupported => (SqlState::FEATURE_NOT_SUPPORTED, Exception::DatabaseError),
-            Kind::TransactionNotFound => (SqlState::NO_ACTIVE_SQL_TRANSACTION, Exception::TransactionNotFound),
+            Kind::TransactionNotFound => {
+                (SqlState::NO_ACTIVE_SQL_TRANSACTION, Exception::TransactionNotFound)
+            }
             Kind::Aborted => (SqlState::IN_FAILED_SQL_TRANSACTION, Exception::DatabaseError),
-            Kind::TransactionBusy => (SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, Exception::DatabaseError),
+            Kind::TransactionBusy => {
+                (SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, Exception::DatabaseError)
+            }
             Kind::Sql => (SqlState::INTERNAL_ERROR, Exception::DatabaseError),
             Kind::StatementTimeout => (SqlState::QUERY_CANCELED, Exception::StatementTimeout),
-            Kind::ResultTooLarge => (SqlState::PROGRAM_LIMIT_EXCEEDED, Exception::UnsupportedResult),
+            Kind::ResultTooLarge => {
+                (SqlState::PROGRAM_LIMIT_EXCEEDED, Exception::UnsupportedResult)
+            }
             Kind::Overloaded => (SqlState::TOO_MANY_CONNECTIONS, Exception::ServiceUnavailable),
             Kind::Unavailable => (SqlState::CANNOT_CONNECT_NOW, Exception::DatabaseUnavailable),
-            Kind::OutcomeUnknown => (SqlState::TRANSACTION_RESOLUTION_UNKNOWN, Exception::DatabaseError),
+            Kind::OutcomeUnknown => {
+                (SqlState::TRANSACTION_RESOLUTION_UNKNOWN, Exception::DatabaseError)
+            }
             Kind::ShuttingDown => (SqlState::ADMIN_SHUTDOWN, Exception::ServiceUnavailable),
             Kind::Internal => (SqlState::INTERNAL_ERROR, Exception::InternalServerError),
         }

@@ -1,7 +1,7 @@
 //! The HTTP door: the RDS Data API over HTTP/1.1.
 //!
-//! One task for each client connection, on the shard that accepted it. What a request goes through is
-//! [`Door::serve_request`], from top to bottom.
+//! One task for each client connection, on the shard that accepted it. What a request goes through
+//! is [`Door::serve_request`], from top to bottom.
 
 mod body;
 mod operations;
@@ -36,7 +36,8 @@ use crate::identity::{Credential, Identity, credential, now_unix};
 use crate::observe::{Answered, Event, Observer};
 use crate::session::Session;
 
-/// A pause after `accept` failed, for want of file descriptors mostly: without it the loop would spin.
+/// A pause after `accept` failed, for want of file descriptors mostly: without it the loop would
+/// spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes of a request's head. AWS's own load balancers take 64 KiB; a head here is about 1 KiB.
 const HEAD_BYTES_MAX: usize = 64 * 1024;

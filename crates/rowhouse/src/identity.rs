@@ -17,6 +17,8 @@ use crate::error::Error;
 /// The service that a SigV4 scope must name at the Data API door
 /// (service model of the RDS Data API, `signingName`).
 const SERVICE: &str = "rds-data";
+/// How an AWS signature begins.
+const AWS_SCHEME: &[u8] = b"AWS4-HMAC-SHA256";
 /// Verified tokens remembered in one generation; two are kept. At most 8 KiB each.
 const TOKENS_MAX: usize = 2048;
 
@@ -29,7 +31,8 @@ pub enum Credential<'a> {
     Aws(Authorization<'a>),
 }
 
-/// Turns credentials into principals. One for each shard, so that the memory of tokens needs no lock.
+/// Turns credentials into principals. One for each shard, so that the memory of tokens needs no
+/// lock.
 pub struct Identity {
     config: Arc<Config>,
     tokens: RefCell<Tokens>,
@@ -59,7 +62,10 @@ pub fn credential<'a>(
         let token = std::str::from_utf8(rest).map_err(Error::identity)?;
         return Ok(Credential::Bearer(token.trim()));
     }
-    sigv4::parse_authorization(header).map(Credential::Aws).map_err(Error::signature)
+    if header.starts_with(AWS_SCHEME) {
+        return sigv4::parse_authorization(header).map(Credential::Aws).map_err(Error::signature);
+    }
+    Err(Error::identity("neither a Bearer token nor an AWS signature"))
 }
 
 /// Seconds since 1970, the time tokens and signatures are checked against.
@@ -126,7 +132,8 @@ impl Tokens {
                 principal
             }
         };
-        // Past its expiry a token goes the long way, which grants the configured leeway or refuses it.
+        // Past its expiry a token goes the long way, which grants the configured leeway or refuses
+        // it.
         principal.expires_at().is_some_and(|expiry| now < expiry).then_some(principal)
     }
 

@@ -14,10 +14,11 @@ use tokio_rustls::client::TlsStream;
 const LISTEN_BACKLOG: i32 = 1024;
 
 /// Binds `count` listeners to one address with `SO_REUSEPORT`, so that each shard accepts its own
-/// connections and the kernel spreads them. Port 0 is settled by the first and shared by the others.
+/// connections and the kernel spreads them. Port 0 is settled by the first and shared by the
+/// others.
 ///
-/// A probe without `SO_REUSEPORT` comes first: with it alone, a second gateway on the same port would
-/// start without a word and take half of the connections.
+/// A probe without `SO_REUSEPORT` comes first: with it alone, a second gateway on the same port
+/// would start without a word and take half of the connections.
 pub fn bind_shared(address: SocketAddr, count: usize) -> io::Result<Vec<std::net::TcpListener>> {
     if address.port() != 0 {
         drop(std::net::TcpListener::bind(address)?);
@@ -32,8 +33,7 @@ pub fn bind_shared(address: SocketAddr, count: usize) -> io::Result<Vec<std::net
 }
 
 fn bind_one(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket =
-        Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;

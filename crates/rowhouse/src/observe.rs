@@ -1,5 +1,5 @@
-//! What happens, as one closed type. The log, the metrics, and later the audit and the usage are sinks of
-//! it; nothing else writes them.
+//! What happens, as one closed type. The log, the metrics, and later the audit and the usage are
+//! sinks of it; nothing else writes them.
 
 mod log;
 mod metrics;

@@ -1,11 +1,13 @@
 //! The connections of one shard to one database as one role, and who may use which.
 //!
-//! - The **fast lane**: one or two packed connections, many requests in flight on each, for statements that
-//!   are known to be fast and to leave no trace in the session.
-//! - **Exclusive** connections: one user at a time, for unknown and slow statements and for explicit
-//!   transactions; lent again only when known clean, else after a checked `DISCARD ALL`, else closed.
+//! - The **fast lane**: one or two packed connections, many requests in flight on each, for
+//!   statements that are known to be fast and to leave no trace in the session.
+//! - **Exclusive** connections: one user at a time, for unknown and slow statements and for
+//!   explicit transactions; lent again only when known clean, else after a checked `DISCARD ALL`,
+//!   else closed.
 //!
-//! The pool also keeps what was learned about statements: whether they are clean, fast, and what they return.
+//! The pool also keeps what was learned about statements: whether they are clean, fast, and what
+//! they return.
 
 mod connector;
 mod exclusive;

@@ -1,8 +1,9 @@
 //! The corridor: the only way from a door to PostgreSQL.
 //!
-//! A door brings a principal, what it named, and a statement. The session decides whether the principal may
-//! use what it named, builds the prologue that carries its tenant, and sends both in one write. One
-//! `Session` serves one shard; transactions of other shards are reached through their inboxes.
+//! A door brings a principal, what it named, and a statement. The session decides whether the
+//! principal may use what it named, builds the prologue that carries its tenant, and sends both in
+//! one write. One `Session` serves one shard; transactions of other shards are reached through
+//! their inboxes.
 
 mod alone;
 mod batch;
@@ -130,7 +131,8 @@ impl Session {
         open.len()
     }
 
-    /// Closes idle connections and rolls back forgotten transactions, for as long as the shard lives.
+    /// Closes idle connections and rolls back forgotten transactions, for as long as the shard
+    /// lives.
     pub async fn sweep(self: Rc<Self>) {
         loop {
             tokio::time::sleep(SWEEP_INTERVAL).await;
@@ -172,10 +174,7 @@ impl Session {
 /// (Aurora User Guide, "Troubleshooting Amazon RDS Data API issues").
 fn unknown_resource(arn: &str) -> Error {
     let cluster = arn.rsplit(':').next().unwrap_or(arn);
-    Error::new(
-        Kind::ResourceUnknown,
-        format!("HttpEndpoint isn't enabled for cluster {cluster}"),
-    )
+    Error::new(Kind::ResourceUnknown, format!("HttpEndpoint isn't enabled for cluster {cluster}"))
 }
 
 fn permit_secret(principal: &Principal, secret: &RoleSecret) -> Result<(), Error> {
@@ -191,10 +190,7 @@ fn permit_secret(principal: &Principal, secret: &RoleSecret) -> Result<(), Error
     }
 }
 
-fn find_database(
-    resource: &Resource,
-    name: Option<&str>,
-) -> Result<(usize, Arc<Database>), Error> {
+fn find_database(resource: &Resource, name: Option<&str>) -> Result<(usize, Arc<Database>), Error> {
     let wanted = name.unwrap_or(&resource.default_database);
     resource
         .databases

@@ -1,8 +1,8 @@
 //! One PostgreSQL connection: connect and authenticate, then exchange.
 //!
-//! [`connect`] yields a [`Connection`], which asks one thing at a time (start-up checks, loaders, probes).
-//! [`Link::start`] hands it to a driver task of its own; from then on any number of exchanges are in
-//! flight on it, each closed by its own `Sync`.
+//! [`connect`] yields a [`Connection`], which asks one thing at a time (start-up checks, loaders,
+//! probes). [`Link::start`] hands it to a driver task of its own; from then on any number of
+//! exchanges are in flight on it, each closed by its own `Sync`.
 
 mod connect;
 mod driver;

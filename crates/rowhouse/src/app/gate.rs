@@ -29,14 +29,13 @@ pub async fn check(config: &Config) -> Result<(), AppError> {
                 if secret.principals.contains(&PrincipalKind::Tenant) {
                     let found = examine(resource, database, secret, deadline).await?;
                     findings.extend(
-                        found
-                            .into_iter()
-                            .filter(|finding| !accepted(config, finding.code))
-                            .map(|finding| {
+                        found.into_iter().filter(|finding| !accepted(config, finding.code)).map(
+                            |finding| {
                                 let Finding { code, object, message, fix, .. } = finding;
                                 let name = &database.name;
                                 format!("{code} ({object}, database {name}): {message} Fix: {fix}")
-                            }),
+                            },
+                        ),
                     );
                 }
             }
@@ -69,25 +68,20 @@ async fn examine(
         ))
     };
     let mut connection = reach(&login, deadline).await.map_err(|error| failed(&error))?;
-    let rows =
-        connection.query_text(GATE_QUERY).await.map_err(|e| failed(&e))?;
+    let rows = connection.query_text(GATE_QUERY).await.map_err(|e| failed(&e))?;
     let facts = RoleFacts::from_rows(&rows).map_err(|e| failed(&e))?;
     Ok(gate(&facts))
 }
 
 /// Connects, again and again until the deadline while the server is on its way up.
-async fn reach(
-    login: &Login,
-    deadline: Instant,
-) -> Result<Connection, UpstreamError> {
+async fn reach(login: &Login, deadline: Instant) -> Result<Connection, UpstreamError> {
     loop {
         match connect(login, CONNECT_TIMEOUT).await {
             Ok(connection) => return Ok(connection),
             // A refusal in words is final, unless the server says that it is starting.
             Err(error) => {
-                let starting = error.server().is_none_or(|server| {
-                    server.code == SqlState::CANNOT_CONNECT_NOW
-                });
+                let starting =
+                    error.server().is_none_or(|server| server.code == SqlState::CANNOT_CONNECT_NOW);
                 if !starting || Instant::now() >= deadline {
                     return Err(error);
                 }

@@ -9,8 +9,9 @@ use rowhouse_data_api::fault::Fault;
 
 use crate::error::Error;
 
-/// How much more than the limit is read and thrown away before a body that is too large is answered.
-/// Clients write first and read afterwards; one whose connection closes meanwhile never sees the answer.
+/// How much more than the limit is read and thrown away before a body that is too large is
+/// answered. Clients write first and read afterwards; one whose connection closes meanwhile never
+/// sees the answer.
 const DISCARDED_FACTOR: usize = 4;
 
 /// Reads the whole body.

@@ -15,10 +15,11 @@ pub fn success(request_id: &str, body: Bytes) -> Response<Full<Bytes>> {
     with_headers(StatusCode::OK, request_id, body)
 }
 
-/// A fault: SDKs take its name from the header, and from the body where a proxy has lost the header.
+/// A fault: SDKs take its name from the header, and from the body where a proxy has lost the
+/// header.
 pub fn failure(request_id: &str, fault: &Fault) -> Response<Full<Bytes>> {
-    let status = StatusCode::from_u16(fault.exception.status())
-        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status =
+        StatusCode::from_u16(fault.exception.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = with_headers(status, request_id, Bytes::from(fault.body()));
     let name = HeaderValue::from_static(fault.exception.name());
     response.headers_mut().insert(ERROR_TYPE, name);

@@ -47,7 +47,9 @@ pub fn write(event: &Event<'_>) {
         Event::SentAway => debug!("statement left the fast lane"),
         Event::TransactionCut { reason } => info!(reason, "transaction rolled back"),
         Event::Readiness { server, reachable: true } => info!(server, "PostgreSQL answers"),
-        Event::Readiness { server, reachable: false } => warn!(server, "PostgreSQL does not answer"),
+        Event::Readiness { server, reachable: false } => {
+            warn!(server, "PostgreSQL does not answer")
+        }
         Event::Trouble { place, reason } => warn!(place, %reason, "trouble"),
     }
 }
@@ -63,23 +65,40 @@ fn write_answered(answered: &Answered<'_>) {
         .map_or("-", |tenant| tenant.as_str());
     let subject = answered.principal.map_or("-", |principal| principal.subject());
     let Some(failed) = answered.error else {
-        debug!(request_id, operation, kind, tenant, subject, status, total_us, database_us,
-            bytes_in, bytes_out, "answered");
+        debug!(
+            request_id,
+            operation,
+            kind,
+            tenant,
+            subject,
+            status,
+            total_us,
+            database_us,
+            bytes_in,
+            bytes_out,
+            "answered"
+        );
         return;
     };
     let exception = answered.exception.unwrap_or("-");
     let sqlstate = failed.sqlstate();
     let cause = failed.cause().unwrap_or("-");
     match failed.kind() {
-        Kind::Internal => error!(request_id, operation, kind, tenant, subject, status, exception,
-            cause, total_us, "defect"),
+        Kind::Internal => error!(
+            request_id,
+            operation, kind, tenant, subject, status, exception, cause, total_us, "defect"
+        ),
         Kind::Unavailable | Kind::OutcomeUnknown | Kind::SecretRefused | Kind::Overloaded => {
-            warn!(request_id, operation, kind, tenant, subject, status, exception, cause, total_us,
-                "failed");
+            warn!(
+                request_id,
+                operation, kind, tenant, subject, status, exception, cause, total_us, "failed"
+            );
         }
         Kind::Sql => debug!(request_id, operation, kind, tenant, subject, status, %sqlstate,
             total_us, "refused by PostgreSQL"),
-        _ => info!(request_id, operation, kind, tenant, subject, status, exception, cause,
-            total_us, "refused"),
+        _ => info!(
+            request_id,
+            operation, kind, tenant, subject, status, exception, cause, total_us, "refused"
+        ),
     }
 }

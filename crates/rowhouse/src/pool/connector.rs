@@ -1,5 +1,5 @@
-//! Making connections: with a backoff that all requests of a pool share, so that a server that comes back
-//! is not met by everybody at once.
+//! Making connections: with a backoff that all requests of a pool share, so that a server that
+//! comes back is not met by everybody at once.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -57,7 +57,8 @@ impl Connector {
         &self.login
     }
 
-    /// A new connection, tried until the deadline; refusals that trying again cannot mend end it at once.
+    /// A new connection, tried until the deadline; refusals that trying again cannot mend end it at
+    /// once.
     pub async fn connect(
         &self,
         parameters: &[(&str, &str)],
@@ -90,7 +91,8 @@ impl Connector {
         }
     }
 
-    /// The shortest way to the server and back that was seen: what a statement cannot be blamed for.
+    /// The shortest way to the server and back that was seen: what a statement cannot be blamed
+    /// for.
     pub fn round_trip(&self) -> Duration {
         self.round_trip.get().unwrap_or_default()
     }
@@ -124,7 +126,8 @@ impl Connector {
         Ok(())
     }
 
-    /// Refusals that an operator must mend: a wrong password, a missing database, a role that may not log in.
+    /// Refusals that an operator must mend: a wrong password, a missing database, a role that may
+    /// not log in.
     fn final_refusal(&self, server: &ServerError) -> Option<Error> {
         let code = server.code;
         match code.as_str() {

@@ -1,8 +1,8 @@
 //! Connections for one user at a time, and the rule for lending them again.
 //!
-//! A connection comes back by itself when its [`Lease`] is dropped. It is lent again when everything that
-//! ran on it is known to leave no trace; otherwise it is rolled back and reset with `DISCARD ALL`, whose
-//! answer is checked; when in doubt, it is closed.
+//! A connection comes back by itself when its [`Lease`] is dropped. It is lent again when
+//! everything that ran on it is known to leave no trace; otherwise it is rolled back and reset with
+//! `DISCARD ALL`, whose answer is checked; when in doubt, it is closed.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -21,7 +21,8 @@ use crate::config;
 use crate::error::Error;
 use crate::upstream::{ExchangeShape, Link};
 
-/// A reset that takes longer than what the statement before it may take, plus this, ends in a close.
+/// A reset that takes longer than what the statement before it may take, plus this, ends in a
+/// close.
 const RESET_GRACE: Duration = Duration::from_secs(5);
 /// `ROLLBACK` and `DISCARD ALL` answer with a few dozen bytes.
 const RESET_ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -38,7 +39,8 @@ pub enum Use {
 /// How much of its past a connection may carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
-    /// As new: nothing ran since it was opened or reset. For statements that may look at the session.
+    /// As new: nothing ran since it was opened or reset. For statements that may look at the
+    /// session.
     Pristine,
     /// Known-clean statements may have run.
     Clean,
@@ -117,8 +119,8 @@ impl Exclusive {
         }
     }
 
-    /// An idle connection, the most fitting first: used ones where that will do, so that pristine ones
-    /// stay for those who need them.
+    /// An idle connection, the most fitting first: used ones where that will do, so that pristine
+    /// ones stay for those who need them.
     fn take(&self, condition: Condition) -> Option<Member> {
         let mut idle = self.idle.borrow_mut();
         idle.retain(|idle| idle.member.link.is_open());
@@ -158,7 +160,8 @@ impl Lease {
         Lease { pool: Rc::clone(pool), member: Some(member), permit: Some(permit), tainted: false }
     }
 
-    /// The connection. Using it taints the lease until [`Lease::settle`] says that no trace is left.
+    /// The connection. Using it taints the lease until [`Lease::settle`] says that no trace is
+    /// left.
     pub fn link(&mut self) -> Result<&Link, Error> {
         self.tainted = true;
         self.peek()
@@ -186,8 +189,8 @@ impl Lease {
         }
     }
 
-    /// Everything that ran has been answered, the session is outside a transaction, and what ran is known
-    /// to be clean.
+    /// Everything that ran has been answered, the session is outside a transaction, and what ran is
+    /// known to be clean.
     pub fn settle(&mut self) {
         if let Some(member) = &mut self.member
             && member.link.in_flight() == 0
@@ -216,8 +219,8 @@ impl Drop for Lease {
     }
 }
 
-/// Resets a connection and puts it back, or closes it. Its permit is held until then, so that the number
-/// of connections stays within its bound.
+/// Resets a connection and puts it back, or closes it. Its permit is held until then, so that the
+/// number of connections stays within its bound.
 async fn clean(pool: Rc<Pool>, mut member: Member, permit: OwnedSemaphorePermit) {
     if reset(&member.link, pool.exclusive.reset_timeout).await {
         member.condition = Condition::Pristine;
@@ -229,7 +232,8 @@ async fn clean(pool: Rc<Pool>, mut member: Member, permit: OwnedSemaphorePermit)
     drop(permit);
 }
 
-/// `ROLLBACK`, then `DISCARD ALL`, behind whatever still runs; `true` only if the server confirms both.
+/// `ROLLBACK`, then `DISCARD ALL`, behind whatever still runs; `true` only if the server confirms
+/// both.
 ///
 /// `DISCARD ALL` cannot run inside a transaction block, hence the two (PostgreSQL docs, DISCARD). A
 /// `statement_timeout` that a caller set to a millisecond can make it fail, hence the check.

@@ -1,9 +1,9 @@
 //! The fast lane: packed connections, many exchanges in flight on each.
 //!
-//! Only statements that are known clean and known fast come here. A statement that turns out slow all the
-//! same is cancelled by the server's own `statement_timeout`, which is short on these connections: its
-//! implicit transaction is rolled back whole, so it can run again on an exclusive connection, and those
-//! behind it wait no longer than that.
+//! Only statements that are known clean and known fast come here. A statement that turns out slow
+//! all the same is cancelled by the server's own `statement_timeout`, which is short on these
+//! connections: its implicit transaction is rolled back whole, so it can run again on an exclusive
+//! connection, and those behind it wait no longer than that.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -20,8 +20,9 @@ use crate::config;
 use crate::error::Error;
 use crate::upstream::Link;
 
-/// A connection is given another request only while fewer than this many times its depth are in flight.
-/// Callers that leave free their seat before their exchange is over; this keeps them from piling up.
+/// A connection is given another request only while fewer than this many times its depth are in
+/// flight. Callers that leave free their seat before their exchange is over; this keeps them from
+/// piling up.
 const ABANDONED_FACTOR: usize = 2;
 
 /// The packed connections of a pool.
@@ -123,9 +124,10 @@ impl FastLane {
         if let Some(link) = self.choose(self.depth) {
             return Ok(link);
         }
-        let vacant = self.links.iter().find(|slot| {
-            slot.borrow().as_ref().is_none_or(|link| !link.link.is_open())
-        });
+        let vacant = self
+            .links
+            .iter()
+            .find(|slot| slot.borrow().as_ref().is_none_or(|link| !link.link.is_open()));
         let Some(vacant) = vacant else {
             return self
                 .choose(self.depth * ABANDONED_FACTOR)
@@ -167,8 +169,8 @@ impl FastLink {
         !self.prologue.replace(true)
     }
 
-    /// What has to be sent before a statement can be bound by name; from then on it counts as known.
-    /// Should its `Parse` fail, [`FastLink::forget`] sets that right.
+    /// What has to be sent before a statement can be bound by name; from then on it counts as
+    /// known. Should its `Parse` fail, [`FastLink::forget`] sets that right.
     pub fn prepare(&self, id: u32) -> Preparation {
         let tick = self.clock.get() + 1;
         self.clock.set(tick);

@@ -1,5 +1,5 @@
-//! What a pool knows about the statements it has met: what the scanner found, what PostgreSQL said it
-//! returns, and how long its runs take.
+//! What a pool knows about the statements it has met: what the scanner found, what PostgreSQL said
+//! it returns, and how long its runs take.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
@@ -13,23 +13,26 @@ use rowhouse_protocol::statement::{Examined, SessionEffect, examine};
 
 /// Statements remembered in one generation; the table keeps two generations.
 const GENERATION_MAX: usize = 512;
-/// Statements longer than this are examined anew each time: a few of them would fill the memory that
-/// thousands of ordinary ones need.
+/// Statements longer than this are examined anew each time: a few of them would fill the memory
+/// that thousands of ordinary ones need.
 const REMEMBERED_SQL_BYTES_MAX: usize = 16 * 1024;
 
-/// A statement is taken into the fast lane when three in four of its runs take less than this, beyond the
-/// round trip itself.
+/// A statement is taken into the fast lane when three in four of its runs take less than this,
+/// beyond the round trip itself.
 const FAST_RUN_MAX: Duration = Duration::from_millis(2);
-/// Runs that must have been seen before: the first ones plan and fill caches, and a caller who varies the
-/// text to slip slow work into the fast lane pays this many runs for each try.
+/// Runs that must have been seen before: the first ones plan and fill caches, and a caller who
+/// varies the text to slip slow work into the fast lane pays this many runs for each try.
 const FAST_RUNS_MIN: u32 = 4;
-/// A statement leaves the fast lane when one in four of its runs there takes longer than this. Above
-/// `FAST_RUN_MAX`, so that one on the edge does not go back and forth. A quantile and not the average: on
-/// a busy machine a few runs of any statement wait for a processor, and that is not its doing.
+/// A statement leaves the fast lane when one in four of its runs there takes longer than this.
+/// Above `FAST_RUN_MAX`, so that one on the edge does not go back and forth. A quantile and not the
+/// average: on a busy machine a few runs of any statement wait for a processor, and that is not its
+/// doing.
 const SLOW_RUN_MIN: Duration = Duration::from_millis(4);
-/// It leaves, too, when its average exceeds this: rare runs that are very long hold up others as well.
+/// It leaves, too, when its average exceeds this: rare runs that are very long hold up others as
+/// well.
 const SLOW_AVERAGE_MIN: Duration = Duration::from_millis(12);
-/// Runs on exclusive connections before a statement that was sent away may come back; doubles each time.
+/// Runs on exclusive connections before a statement that was sent away may come back; doubles each
+/// time.
 const EXILE_RUNS_FIRST: u32 = 32;
 /// The longest exile.
 const EXILE_RUNS_MAX: u32 = 1 << 16;
@@ -91,8 +94,8 @@ impl StatementTable {
                 self.older = std::mem::take(&mut self.recent);
             }
             let same_text = self.recent.entry(Rc::from(sql)).or_default();
-            // The types of a statement's parameters come in few combinations; a caller who makes them
-            // many starts over.
+            // The types of a statement's parameters come in few combinations; a caller who makes
+            // them many starts over.
             if same_text.len() >= TYPE_LISTS_MAX {
                 same_text.clear();
             }
@@ -150,7 +153,8 @@ impl StatementEntry {
     pub fn note_run(&self, lane: Lane, run: Duration) {
         let mut runs = self.runs.get();
         runs.take(nanos(run));
-        let slow = runs.quartile_ns > nanos(SLOW_RUN_MIN) || runs.average_ns > nanos(SLOW_AVERAGE_MIN);
+        let slow =
+            runs.quartile_ns > nanos(SLOW_RUN_MIN) || runs.average_ns > nanos(SLOW_AVERAGE_MIN);
         match lane {
             Lane::Slow => runs.exile = runs.exile.saturating_sub(1),
             Lane::Fast if slow => runs.send_away(),
@@ -166,7 +170,8 @@ impl StatementEntry {
         self.runs.set(runs);
     }
 
-    /// What it returns, if PostgreSQL has said so: `Some(None)` is a statement without a result set.
+    /// What it returns, if PostgreSQL has said so: `Some(None)` is a statement without a result
+    /// set.
     pub fn columns(&self) -> Option<Option<Arc<Columns>>> {
         self.columns.borrow().clone()
     }
@@ -210,13 +215,15 @@ fn nanos(duration: Duration) -> u64 {
 impl Runs {
     fn take(&mut self, run_ns: u64) {
         match self.seen {
-            // The first run plans; where the second is shorter, the first says little about the rest.
+            // The first run plans; where the second is shorter, the first says little about the
+            // rest.
             0 | 1 if self.seen == 0 || run_ns < self.quartile_ns => {
                 self.quartile_ns = run_ns;
                 self.average_ns = run_ns;
             }
             _ => {
-                // Up by 3/32 where a run was longer, down by 1/32 where not: at rest with one in four above.
+                // Up by 3/32 where a run was longer, down by 1/32 where not: at rest with one in
+                // four above.
                 let step = (self.quartile_ns / 32).max(1);
                 self.quartile_ns = if run_ns > self.quartile_ns {
                     self.quartile_ns.saturating_add(step.saturating_mul(3))

@@ -11,8 +11,8 @@ use rowhouse_tenancy::principal::Principal;
 use rowhouse_tenancy::prologue::Prologue;
 
 use super::exchange::{
-    Answer, Failure, Naming, Opening, Request, exchange, exchange_within, is_idle, read_answer, shape,
-    write_request,
+    Answer, Failure, Naming, Opening, Request, exchange, exchange_within, is_idle, read_answer,
+    shape, write_request,
 };
 use super::guard::{self, Place};
 use super::{Outcome, Session, Statement, Target};
@@ -20,7 +20,8 @@ use crate::error::{Error, Kind};
 use crate::observe::Event;
 use crate::pool::{Condition, Lane, Pool, StatementEntry, Use};
 
-/// Times one statement is tried: as it is, outside the fast lane, with text types, on a new connection.
+/// Times one statement is tried: as it is, outside the fast lane, with text types, on a new
+/// connection.
 const ATTEMPTS_MAX: usize = 4;
 /// The server ends a statement at its own timeout; this much later the gateway steps in.
 pub(super) const HUNG_GRACE: Duration = Duration::from_secs(5);
@@ -112,12 +113,8 @@ impl Run<'_> {
         let preparation = fast.prepare(id);
         let known = self.entry.columns();
         let describe = preparation.parse || known.is_none();
-        let naming = Naming::Named {
-            id,
-            parse: preparation.parse,
-            evict: preparation.evict,
-            describe,
-        };
+        let naming =
+            Naming::Named { id, parse: preparation.parse, evict: preparation.evict, describe };
         let types = types_for(self.entry, self.statement);
         let parse_prologue = !self.prologue.is_empty() && fast.prologue_unknown();
         let request = self.request(&types, parse_prologue, naming);
@@ -142,8 +139,7 @@ impl Run<'_> {
 
     /// On a connection of its own.
     async fn exclusively(&self) -> Result<Answer, Failure> {
-        let condition =
-            if self.entry.is_clean() { Condition::Clean } else { Condition::Pristine };
+        let condition = if self.entry.is_clean() { Condition::Clean } else { Condition::Pristine };
         let mut lease =
             self.pool.exclusive(Use::Statement, condition).await.map_err(Failure::Refused)?;
         let types = types_for(self.entry, self.statement);
@@ -190,8 +186,8 @@ impl Run<'_> {
         }
     }
 
-    /// What PostgreSQL refused may be ours to mend: its implicit transaction has been rolled back whole, so
-    /// trying again changes nothing twice.
+    /// What PostgreSQL refused may be ours to mend: its implicit transaction has been rolled back
+    /// whole, so trying again changes nothing twice.
     fn remedy_server(&self, lane: Lane, error: ServerError) -> Remedy {
         let code = error.code;
         if code == SqlState::QUERY_CANCELED && lane == Lane::Fast {
@@ -213,7 +209,8 @@ impl Run<'_> {
     }
 }
 
-/// The types a statement goes out with: those declared, or the fallback where PostgreSQL could not infer.
+/// The types a statement goes out with: those declared, or the fallback where PostgreSQL could not
+/// infer.
 pub(super) fn types_for<'a>(entry: &StatementEntry, statement: &'a Statement) -> Cow<'a, [u32]> {
     if entry.needs_text_types() {
         Cow::Owned(statement.text_types())
@@ -229,8 +226,9 @@ pub(super) fn cannot_infer(code: SqlState) -> bool {
         || code == SqlState::AMBIGUOUS_FUNCTION
 }
 
-/// "cached plan must not change result type": the table changed under a kept statement. PostgreSQL has no
-/// code of its own for it; the routine that raises it has a name that translations leave alone.
+/// "cached plan must not change result type": the table changed under a kept statement. PostgreSQL
+/// has no code of its own for it; the routine that raises it has a name that translations leave
+/// alone.
 fn is_changed_result(error: &ServerError) -> bool {
     error.code == SqlState::FEATURE_NOT_SUPPORTED
         && error.routine.as_deref() == Some("RevalidateCachedQuery")

@@ -88,8 +88,8 @@ impl Session {
     }
 }
 
-/// Writes the prologue and every set, closed by one `Sync`. The statement is parsed again only where its
-/// text or its types differ from the set before.
+/// Writes the prologue and every set, closed by one `Sync`. The statement is parsed again only
+/// where its text or its types differ from the set before.
 fn write_sets(
     buf: &mut BytesMut,
     opening: Opening<'_>,

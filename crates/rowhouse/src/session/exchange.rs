@@ -1,20 +1,20 @@
-//! One exchange with PostgreSQL: the prologue and the statement in one write, closed by one `Sync`; and
-//! the reading of its answer.
+//! One exchange with PostgreSQL: the prologue and the statement in one write, closed by one `Sync`;
+//! and the reading of its answer.
 //!
-//! Everything up to `Sync` is one implicit transaction (PostgreSQL docs, "Extended Query", pipelining):
-//! no BEGIN, no COMMIT, no second round trip, rollback on error for free, and what the prologue set is
-//! gone afterwards.
+//! Everything up to `Sync` is one implicit transaction (PostgreSQL docs, "Extended Query",
+//! pipelining): no BEGIN, no COMMIT, no second round trip, rollback on error for free, and what the
+//! prologue set is gone afterwards.
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use rowhouse_protocol::backend::{TransactionStatus, tag};
+use rowhouse_protocol::backend::Columns;
 use rowhouse_protocol::backend::{ErrorFields, ServerError};
+use rowhouse_protocol::backend::{TransactionStatus, tag};
 use rowhouse_protocol::frontend::{self, EncodeError, Parameter};
 use rowhouse_protocol::oid;
-use rowhouse_protocol::backend::Columns;
 use rowhouse_tenancy::prologue::Prologue;
 use tokio::time::timeout;
 
@@ -24,8 +24,8 @@ use crate::error::Error;
 use crate::pool::PROLOGUE_STATEMENT;
 use crate::upstream::{ExchangeError, ExchangeShape, Link, Reply, cancel};
 
-/// The savepoint around a statement whose parameter types PostgreSQL has not accepted yet, so that a
-/// transaction survives when it cannot infer them.
+/// The savepoint around a statement whose parameter types PostgreSQL has not accepted yet, so that
+/// a transaction survives when it cannot infer them.
 const INFERENCE_SAVEPOINT: &str = "rowhouse_infer";
 
 /// How long a cancelled statement may take to end.
@@ -97,8 +97,8 @@ pub enum Failure {
 
 /// The shape of an exchange whose answer may hold `result_bytes_max` bytes of JSON.
 ///
-/// Text of PostgreSQL is at most twice as long as its JSON here: `bytea` in hex against base64 is the
-/// widest, `jsonb` with its spaces against compact JSON the next.
+/// Text of PostgreSQL is at most twice as long as its JSON here: `bytea` in hex against base64 is
+/// the widest, `jsonb` with its spaces against compact JSON the next.
 pub fn shape(commands: usize, result_bytes_max: usize) -> ExchangeShape {
     let bytes_max = result_bytes_max.saturating_mul(2).saturating_add(ANSWER_SLACK_BYTES);
     ExchangeShape { commands, bytes_max }
@@ -203,11 +203,11 @@ pub async fn exchange(
     }
 }
 
-/// The same on an exclusive connection, with an end: a statement that outlives `limit` is cancelled, and
-/// where even that brings no answer the connection is given up.
+/// The same on an exclusive connection, with an end: a statement that outlives `limit` is
+/// cancelled, and where even that brings no answer the connection is given up.
 ///
-/// After a cancel request the connection is closed in any case: the request may arrive late, and would
-/// hit whatever runs then.
+/// After a cancel request the connection is closed in any case: the request may arrive late, and
+/// would hit whatever runs then.
 pub async fn exchange_within(
     limit: Duration,
     server: &Server,
@@ -245,8 +245,8 @@ pub struct Answer {
     pub described: bool,
 }
 
-/// Reads the answer to one statement behind `before` commands of ours. `known` are the columns where the
-/// exchange did not ask for them.
+/// Reads the answer to one statement behind `before` commands of ours. `known` are the columns
+/// where the exchange did not ask for them.
 pub fn read_answer(
     reply: &Reply,
     before: usize,

@@ -50,8 +50,8 @@ pub fn check(
     Ok(())
 }
 
-/// A caller with a fixed tenant may not change what makes it that tenant. This is the second line: the
-/// prologue goes first in every transaction, whatever the statement is.
+/// A caller with a fixed tenant may not change what makes it that tenant. This is the second line:
+/// the prologue goes first in every transaction, whatever the statement is.
 fn refuse_context_change(
     settings: &[SettingName],
     entry: &StatementEntry,

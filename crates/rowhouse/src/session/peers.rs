@@ -1,7 +1,8 @@
 //! The way to transactions of other shards.
 //!
-//! A caller's next request may arrive on any shard; the transaction's connection stays where it is. Only
-//! requests inside explicit transactions take this way: a bounded queue for each shard, never the hot path.
+//! A caller's next request may arrive on any shard; the transaction's connection stays where it is.
+//! Only requests inside explicit transactions take this way: a bounded queue for each shard, never
+//! the hot path.
 
 use std::rc::Rc;
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rowhouse_protocol::backend::{Columns, DataRow};
 use rowhouse_protocol::backend::{CommandTag, tag};
 use rowhouse_protocol::frame::{self, HEADER_LEN};
 use rowhouse_protocol::frontend::Parameter;
 use rowhouse_protocol::oid;
-use rowhouse_protocol::backend::{Columns, DataRow};
 
 /// The largest frame that can stand in an answer; the answer as a whole was bounded before.
 const FRAME_BODY_MAX: usize = i32::MAX as usize;

@@ -1,5 +1,5 @@
-//! Explicit transactions: each owns a connection until it is committed, rolled back, idle for too long or
-//! too old.
+//! Explicit transactions: each owns a connection until it is committed, rolled back, idle for too
+//! long or too old.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -54,7 +54,8 @@ pub enum Ending {
 }
 
 /// AWS gives one of these sentences with the id
-/// (Aurora User Guide, "Troubleshooting Amazon RDS Data API issues", "Transaction <id> isn't found").
+/// (Aurora User Guide, "Troubleshooting Amazon RDS Data API issues", "Transaction <id> isn't
+/// found").
 pub(super) fn not_found(id: &str, why: &'static str) -> Error {
     Error::new(Kind::TransactionNotFound, format!("Transaction {id} isn't found. {why}"))
 }
@@ -156,7 +157,8 @@ impl Session {
 
     /// Runs statements in a transaction of this shard.
     ///
-    /// They run in a task of their own: a caller that leaves half-way leaves a transaction that is whole.
+    /// They run in a task of their own: a caller that leaves half-way leaves a transaction that is
+    /// whole.
     pub(super) async fn run_here(
         self: &Rc<Self>,
         principal: &Principal,
@@ -238,10 +240,7 @@ impl Session {
         }
         transaction.fits(target)?;
         if transaction.busy.replace(true) {
-            return Err(Error::new(
-                Kind::TransactionBusy,
-                "Transaction is still running a query",
-            ));
+            return Err(Error::new(Kind::TransactionBusy, "Transaction is still running a query"));
         }
         Ok(transaction)
     }
@@ -271,8 +270,7 @@ impl Session {
         let first = self.try_one(transaction, statement, &entry).await;
         let ran = match first {
             Err(Failure::Server(error))
-                if cannot_infer(error.code)
-                    && transaction.is_probing(&entry, statement) =>
+                if cannot_infer(error.code) && transaction.is_probing(&entry, statement) =>
             {
                 entry.use_text_types();
                 self.back_out(transaction).await?;
@@ -298,8 +296,8 @@ impl Session {
         statement: &Statement,
         entry: &StatementEntry,
     ) -> Result<Outcome, Failure> {
-        // In a failed transaction every statement but its end is refused, the prologue as well; nothing
-        // that reads data can run until it has ended.
+        // In a failed transaction every statement but its end is refused, the prologue as well;
+        // nothing that reads data can run until it has ended.
         let failed = transaction.status.get() == TransactionStatus::Failed;
         let nothing = Prologue::default();
         let renew = transaction.principal.kind() == PrincipalKind::Tenant && !failed;
@@ -440,8 +438,8 @@ impl Transaction {
         Ok(())
     }
 
-    /// Whether a statement goes behind a savepoint, because PostgreSQL may be unable to infer the types of
-    /// its parameters and the transaction should outlive that.
+    /// Whether a statement goes behind a savepoint, because PostgreSQL may be unable to infer the
+    /// types of its parameters and the transaction should outlive that.
     fn is_probing(&self, entry: &StatementEntry, statement: &Statement) -> bool {
         statement.has_open_types() && !entry.types_accepted()
     }

@@ -1,7 +1,7 @@
 //! Opening a connection: socket, TLS, start-up, SCRAM; and asking one thing at a time on it.
 //!
-//! None of the futures here may be dropped half-way and used again: they are run to their end or the
-//! connection goes with them.
+//! None of the futures here may be dropped half-way and used again: they are run to their end or
+//! the connection goes with them.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How long a cancel request may take; nobody waits for it.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Parameters every session starts with. They are the values `RESET ALL` goes back to, they win over
-/// `ALTER ROLE … SET`, and the scanner and the result writer rely on them
+/// Parameters every session starts with. They are the values `RESET ALL` goes back to, they win
+/// over `ALTER ROLE … SET`, and the scanner and the result writer rely on them
 /// (PostgreSQL docs, "Message Flow", start-up; "Parameter Interaction via the Configuration File").
 const SESSION_PARAMETERS: [(&str, &str); 8] = [
     ("client_encoding", "UTF8"),
@@ -107,8 +107,8 @@ async fn open(server: &Server) -> Result<Stream, UpstreamError> {
     }
 }
 
-/// `SSLRequest`, answered by one byte (PostgreSQL docs, "SSL Session Encryption"). The byte is read alone,
-/// so that nothing sent before the handshake can pass for encrypted (CVE-2021-23222).
+/// `SSLRequest`, answered by one byte (PostgreSQL docs, "SSL Session Encryption"). The byte is read
+/// alone, so that nothing sent before the handshake can pass for encrypted (CVE-2021-23222).
 async fn ask_for_tls(mut stream: TcpStream) -> Result<TcpStream, UpstreamError> {
     let mut request = BytesMut::new();
     frontend::ssl_request(&mut request);
@@ -138,7 +138,8 @@ pub async fn cancel(server: &Server, key: &BackendKey) {
 }
 
 impl Connection {
-    /// Runs SQL in the simple protocol; several statements are allowed. The rows of the last result.
+    /// Runs SQL in the simple protocol; several statements are allowed. The rows of the last
+    /// result.
     pub async fn query_text(&mut self, sql: &str) -> Result<Vec<TextRow>, UpstreamError> {
         let mut message = BytesMut::new();
         frontend::query(&mut message, sql).map_err(|e| UpstreamError::Protocol(e.to_string()))?;
@@ -310,8 +311,8 @@ fn scram_failed(error: impl std::fmt::Display) -> UpstreamError {
     UpstreamError::Protocol(format!("SCRAM failed: {error}"))
 }
 
-/// Only SCRAM is accepted: cleartext and MD5 would hand the role's password, or a replayable hash of it, to
-/// whoever answers at the server's address.
+/// Only SCRAM is accepted: cleartext and MD5 would hand the role's password, or a replayable hash
+/// of it, to whoever answers at the server's address.
 fn refused_method(method: &str) -> UpstreamError {
     UpstreamError::Network(format!(
         "the server asks for {method} authentication; set password_encryption and pg_hba.conf to \

@@ -1,8 +1,9 @@
 //! The task that owns a PostgreSQL connection.
 //!
-//! Requests append their messages to the link's buffer and wait for an answer; the driver writes what has
-//! gathered in one go, cuts what comes back at each `ReadyForQuery`, and hands every exchange its own
-//! bytes without copying them. A request that goes away loses its answer, never the connection.
+//! Requests append their messages to the link's buffer and wait for an answer; the driver writes
+//! what has gathered in one go, cuts what comes back at each `ReadyForQuery`, and hands every
+//! exchange its own bytes without copying them. A request that goes away loses its answer, never
+//! the connection.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -30,7 +31,8 @@ const READ_CHUNK: usize = 16 * 1024;
 const WRITE_BUFFER_KEPT_MAX: usize = 256 * 1024;
 /// Write/read rounds before the driver lets other tasks of its shard run.
 const ROUNDS_PER_POLL: usize = 16;
-/// The largest frame PostgreSQL can send; nothing of that size is ever held, see `Pending::bytes_max`.
+/// The largest frame PostgreSQL can send; nothing of that size is ever held, see
+/// `Pending::bytes_max`.
 const FRAME_BODY_MAX: usize = i32::MAX as usize;
 
 /// The answer to one exchange.
@@ -131,8 +133,8 @@ impl Link {
         Link(shared)
     }
 
-    /// Appends one exchange. `build` writes its messages, the closing `Sync` included. The answer comes
-    /// through the receiver; dropping the receiver drops the answer only.
+    /// Appends one exchange. `build` writes its messages, the closing `Sync` included. The answer
+    /// comes through the receiver; dropping the receiver drops the answer only.
     pub fn submit<E: fmt::Display>(
         &self,
         shape: ExchangeShape,
@@ -288,7 +290,8 @@ impl Driver {
             }
         }
         if progress {
-            // Only TLS keeps bytes back; there, a flush that is not done yet is taken up on the next round.
+            // Only TLS keeps bytes back; there, a flush that is not done yet is taken up on the
+            // next round.
             match Pin::new(&mut self.stream).poll_flush(cx) {
                 Poll::Ready(Err(error)) => return Err(error.to_string()),
                 Poll::Ready(Ok(())) | Poll::Pending => {}
@@ -336,8 +339,7 @@ impl Driver {
                 return Err("ReadyForQuery that nobody waits for".to_owned());
             };
             let frames = if ended.overflow { Bytes::new() } else { frames };
-            let reply =
-                Reply { frames, status, overflow: ended.overflow, run: Duration::ZERO };
+            let reply = Reply { frames, status, overflow: ended.overflow, run: Duration::ZERO };
             whole.push((pending, reply));
         }
         if !whole.is_empty() {
@@ -392,8 +394,9 @@ impl Driver {
                 }
                 tag::COMMAND_COMPLETE => self.exchange.completed += 1,
                 tag::ERROR_RESPONSE => self.last_error = fatal_text(body),
-                // The session never sends a COPY that talks to the client; if one starts all the same,
-                // the Sync has been swallowed and the connection is of no use.
+                // The session never sends a COPY that talks to the client; if one starts all the
+                // same, the Sync has been swallowed and the connection is of no
+                // use.
                 tag::COPY_IN_RESPONSE | tag::COPY_OUT_RESPONSE | tag::COPY_BOTH_RESPONSE => {
                     return Err("COPY with the client started unasked".to_owned());
                 }
@@ -413,7 +416,8 @@ impl Driver {
         self.exchange.skip == 0
     }
 
-    /// A frame that no exchange asked for: notices and parameter changes are fine, an error is the end.
+    /// A frame that no exchange asked for: notices and parameter changes are fine, an error is the
+    /// end.
     fn take_unasked(&mut self, tag_byte: u8, len: usize) -> Result<(), String> {
         let frame = self.incoming.split_to(len);
         match tag_byte {
@@ -431,8 +435,9 @@ impl Driver {
         let shared = Rc::clone(&self.shared);
         let reason: Rc<str> = reason.into();
         shared.closed.borrow_mut().get_or_insert_with(|| Rc::clone(&reason));
-        // A FATAL of the server ends the session at once: what had not completed by then was rolled back,
-        // and what stood behind it never ran. A connection that just broke tells nothing of the kind.
+        // A FATAL of the server ends the session at once: what had not completed by then was rolled
+        // back, and what stood behind it never ran. A connection that just broke tells
+        // nothing of the kind.
         let server_gave_up = self.last_error.is_some() || reason.starts_with("FATAL");
         let written = shared.written.get();
         let mut completed = self.exchange.completed;

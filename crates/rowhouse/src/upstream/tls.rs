@@ -48,9 +48,7 @@ pub async fn handshake(
 fn client_config(ca_file: &Path, check: HostCheck) -> Result<ClientConfig, UpstreamError> {
     let roots = Arc::new(read_roots(ca_file)?);
     if check == HostCheck::Name {
-        return Ok(ClientConfig::builder()
-            .with_root_certificates(roots)
-            .with_no_client_auth());
+        return Ok(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth());
     }
     let inner = WebPkiServerVerifier::builder(roots)
         .build()

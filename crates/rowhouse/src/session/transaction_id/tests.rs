@@ -17,7 +17,8 @@ fn ids_come_back_and_differ() {
 #[test]
 fn everything_else_is_none() {
     let id = encode(1, &new_key().unwrap());
-    let cases = ["", "A", "nonsense", "AAAA", "\u{0}", &id[1..], &format!("{id}A"), &"A".repeat(5000)];
+    let cases =
+        ["", "A", "nonsense", "AAAA", "\u{0}", &id[1..], &format!("{id}A"), &"A".repeat(5000)];
     for case in cases {
         assert_eq!(decode(case), None, "{case}");
     }
