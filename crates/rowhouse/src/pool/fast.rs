@@ -25,6 +25,10 @@ use crate::upstream::Link;
 /// piling up.
 const ABANDONED_FACTOR: usize = 2;
 
+/// A packed connection on which nothing has been answered for this long is given up: the server ends
+/// every statement there within `fast_statement_timeout`, so it is the way to it that has failed.
+const STALL_MAX: Duration = Duration::from_secs(10);
+
 /// The packed connections of a pool.
 pub struct FastLane {
     links: Vec<RefCell<Option<Rc<FastLink>>>>,
@@ -91,13 +95,16 @@ impl FastLane {
         Ok(Seat { link, _permit: permit })
     }
 
-    /// Closes connections nobody used for a while.
+    /// Closes connections nobody used for a while, and those whose server has stopped answering.
     pub fn sweep(&self, now: Instant) {
         for slot in &self.links {
             let mut slot = slot.borrow_mut();
             let Some(link) = &*slot else { continue };
             let idle = now.saturating_duration_since(link.used_at.get()) > self.idle_timeout;
-            if idle && link.link.in_flight() == 0 {
+            if link.link.stalled_for(now.into_std()) > STALL_MAX {
+                link.link.close("the server has stopped answering");
+                *slot = None;
+            } else if idle && link.link.in_flight() == 0 {
                 link.link.close("idle");
                 *slot = None;
             }

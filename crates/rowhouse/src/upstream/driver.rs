@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use rowhouse_protocol::backend::{ErrorFields, ReadyForQuery, TransactionStatus, tag};
-use rowhouse_protocol::frame;
+use rowhouse_protocol::{frame, frontend};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::sync::oneshot;
 
@@ -84,6 +84,8 @@ struct Shared {
     written: Cell<u64>,
     closed: RefCell<Option<Rc<str>>>,
     closing: Cell<bool>,
+    /// When the server last gave an answer, or was last given something to do after none was left.
+    progress_at: Cell<Instant>,
     backend: BackendKey,
 }
 
@@ -118,6 +120,7 @@ impl Link {
             written: Cell::new(0),
             closed: RefCell::new(None),
             closing: Cell::new(false),
+            progress_at: Cell::new(Instant::now()),
             backend,
         });
         let driver = Driver {
@@ -126,7 +129,6 @@ impl Link {
             writing: BytesMut::new(),
             incoming: buffer,
             exchange: Exchange::default(),
-            busy_since: Instant::now(),
             last_error: None,
         };
         tokio::task::spawn_local(driver);
@@ -174,6 +176,14 @@ impl Link {
         self.0.closed.borrow().is_none()
     }
 
+    /// For how long exchanges have been waiting without any answer.
+    pub fn stalled_for(&self, now: Instant) -> Duration {
+        if self.in_flight() == 0 {
+            return Duration::ZERO;
+        }
+        now.saturating_duration_since(self.0.progress_at.get())
+    }
+
     /// Closes the connection: exchanges in flight fail.
     pub fn close(&self, reason: &str) {
         let mut closed = self.0.closed.borrow_mut();
@@ -218,8 +228,6 @@ struct Driver {
     writing: BytesMut,
     incoming: BytesMut,
     exchange: Exchange,
-    /// Since when the server has been working on the exchange at the head.
-    busy_since: Instant,
     /// The last FATAL or PANIC the server sent.
     last_error: Option<String>,
 }
@@ -257,11 +265,22 @@ impl Driver {
     fn round(&mut self, cx: &mut Context<'_>) -> Result<bool, String> {
         if self.shared.closing.get() {
             let reason = self.shared.closed.borrow().as_deref().unwrap_or("closed").to_owned();
+            self.say_goodbye(cx);
             return Err(reason);
         }
         let wrote = self.write(cx)?;
         let read = self.read(cx)?;
         Ok(wrote || read)
+    }
+
+    /// Tells an idle server that the session ends, if the socket takes it at once.
+    fn say_goodbye(&mut self, cx: &mut Context<'_>) {
+        let mut goodbye = BytesMut::new();
+        frontend::terminate(&mut goodbye);
+        if self.writing.is_empty() && self.shared.pending.borrow().is_empty() {
+            let _ = Pin::new(&mut self.stream).poll_write(cx, &goodbye);
+            let _ = Pin::new(&mut self.stream).poll_flush(cx);
+        }
     }
 
     fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, String> {
@@ -307,7 +326,7 @@ impl Driver {
             None => true,
         };
         if idle_until_now {
-            self.busy_since = Instant::now();
+            self.shared.progress_at.set(Instant::now());
         }
         self.shared.written.set(before + count);
     }
@@ -344,9 +363,9 @@ impl Driver {
         }
         if !whole.is_empty() {
             let now = Instant::now();
-            let busy = now.saturating_duration_since(self.busy_since);
+            let busy = now.saturating_duration_since(self.shared.progress_at.get());
             let each = busy / u32::try_from(whole.len()).unwrap_or(u32::MAX);
-            self.busy_since = now;
+            self.shared.progress_at.set(now);
             for (pending, mut reply) in whole {
                 reply.run = each;
                 // A receiver that is gone is a caller that left; its answer is nobody's.
