@@ -48,7 +48,7 @@ pub fn write(event: &Event<'_>) {
         Event::TransactionCut { reason } => info!(reason, "transaction rolled back"),
         Event::Readiness { server, reachable: true } => info!(server, "PostgreSQL answers"),
         Event::Readiness { server, reachable: false } => {
-            warn!(server, "PostgreSQL does not answer")
+            warn!(server, "PostgreSQL does not answer");
         }
         Event::Trouble { place, reason } => warn!(place, %reason, "trouble"),
     }

@@ -154,14 +154,19 @@ impl Link {
         }
         let added = (outgoing.len() - before) as u64;
         let (answer, receiver) = oneshot::channel();
-        shared.pending.borrow_mut().push_back(Pending {
+        let mut pending = shared.pending.borrow_mut();
+        if pending.is_empty() {
+            // Otherwise an idle hour would count as a stall until the driver comes to write.
+            shared.progress_at.set(Instant::now());
+        }
+        pending.push_back(Pending {
             answer,
             starts_at: shared.appended.get(),
             bytes_max: shape.bytes_max,
             commands: shape.commands,
         });
         shared.appended.set(shared.appended.get() + added);
-        drop(outgoing);
+        drop((outgoing, pending));
         shared.wake_driver();
         Ok(receiver)
     }
