@@ -56,8 +56,9 @@ enum Command {
 
 /// The whole system on this machine: a private PostgreSQL, demo data, the gateway.
 ///
-/// Ctrl-C stops all of it. The PostgreSQL of a data directory is nobody else's: own files, own port,
-/// own passwords. It runs with fsync=off: its data survive any crash of a process, but not a power cut.
+/// Ctrl-C stops all of it. The PostgreSQL of a data directory is nobody else's: own files, own
+/// port, own passwords. It runs with fsync=off: its data survive any crash of a process, but not a
+/// power cut.
 #[derive(Debug, Parser)]
 #[command(after_help = "\
 Example:
@@ -70,7 +71,8 @@ struct Dev {
     /// Where the Data API listens; port 0 picks a free one. Loopback only: dev's keys are public.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
     http: SocketAddr,
-    /// Where the PostgreSQL door will listen. It does not exist yet: endpoints.json has null for it.
+    /// Where the PostgreSQL door will listen. It does not exist yet: endpoints.json has null for
+    /// it.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6432", value_parser = address)]
     pg: SocketAddr,
     /// Where liveness, readiness and metrics are; port 0 picks a free one. Loopback only.

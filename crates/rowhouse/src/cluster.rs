@@ -1,9 +1,10 @@
 //! The private PostgreSQL of `rowhouse dev`: found, made, started, and stopped with its owner.
 //!
-//! Nobody else's PostgreSQL is touched: data directory, socket folder and port are its own, and every
-//! connection needs a SCRAM password that only the owner of the data directory can read. It runs with
-//! `fsync=off`: what was committed survives the death of any process, since it is in the kernel's
-//! hands, but not a power cut. Full-page writes stay on, because a killed process may leave half a page.
+//! Nobody else's PostgreSQL is touched: data directory, socket folder and port are its own, and
+//! every connection needs a SCRAM password that only the owner of the data directory can read. It
+//! runs with `fsync=off`: what was committed survives the death of any process, since it is in the
+//! kernel's hands, but not a power cut. Full-page writes stay on, because a killed process may
+//! leave half a page.
 
 mod account;
 mod binaries;
@@ -67,8 +68,8 @@ pub struct Options {
     pub guard_program: Option<PathBuf>,
 }
 
-/// A running PostgreSQL that ends with this value: by [`Cluster::stop`] in good order, and otherwise by
-/// itself, since its guard sees the pipe close.
+/// A running PostgreSQL that ends with this value: by [`Cluster::stop`] in good order, and
+/// otherwise by itself, since its guard sees the pipe close.
 #[derive(Debug)]
 pub struct Cluster {
     server: Arc<Server>,
@@ -143,15 +144,16 @@ impl Cluster {
         postmaster::stop_left_behind(&self.data).await?;
         let _ = std::fs::remove_file(&self.cluster_file);
         if let ServerAddress::Unix { directory, .. } = &self.server.address {
-            // Empty by now, and made anew by the next start; it may be in a folder that is not ours.
+            // Empty by now, and made anew by the next start; it may be in a folder that is not
+            // ours.
             let _ = std::fs::remove_dir(directory);
         }
         Ok(())
     }
 }
 
-/// Takes back everything that a data directory holds, a cluster that is still running included; unless
-/// there are no programs to begin anew with.
+/// Takes back everything that a data directory holds, a cluster that is still running included;
+/// unless there are no programs to begin anew with.
 pub async fn reset(directory: &DataDir, options: &Options) -> Result<(), ClusterError> {
     Binaries::find(options.pg_bin.as_deref(), None)?;
     let account = Account::choose()?;

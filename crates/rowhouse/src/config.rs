@@ -1,7 +1,8 @@
-//! The checked configuration: what `rowhouse.toml` means once every problem is out of it. Immutable.
+//! The checked configuration: what `rowhouse.toml` means once every problem is out of it.
+//! Immutable.
 //!
-//! `raw` holds what was written, `reader` asks for it and gathers every problem at once, `load` puts the
-//! sections together; only values that passed land here.
+//! `raw` holds what was written, `reader` asks for it and gathers every problem at once, `load`
+//! puts the sections together; only values that passed land here.
 
 mod credentials;
 mod database_url;

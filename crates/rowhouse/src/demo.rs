@@ -1,4 +1,5 @@
-//! The demo data of `rowhouse dev`: what the seed documents print, in its safe form (docs/seeds.md).
+//! The demo data of `rowhouse dev`: what the seed documents print, in its safe form
+//! (docs/seeds.md).
 //!
 //! Loaded once into a new cluster. A load that was cut off is taken up again: each database is one
 //! transaction, and one that is there already is left alone.

@@ -107,8 +107,8 @@ fn check_address(flag: &str, address: SocketAddr) -> Result<(), Failure> {
 fn busy(flag: &str, address: SocketAddr, error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::AddrInUse {
         return format!(
-            "{address} is in use: stop what listens there, or choose another with {flag} ADDR (port \
-             0 picks a free one)"
+            "{address} is in use: stop what listens there, or choose another with {flag} ADDR \
+             (port 0 picks a free one)"
         );
     }
     format!("cannot listen on {address}: {error}; choose another with {flag} ADDR")

@@ -7,7 +7,8 @@ use rustix::process::geteuid;
 
 use super::ClusterError;
 
-/// Users to run as, in this order: the one of PostgreSQL's packages, then the one that owns nothing.
+/// Users to run as, in this order: the one of PostgreSQL's packages, then the one that owns
+/// nothing.
 const USERS: [&str; 2] = ["postgres", "nobody"];
 /// Where users are listed; root on a machine without it has bigger problems.
 const PASSWD: &str = "/etc/passwd";

@@ -31,8 +31,8 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Those in the named folder, or the newest of this machine; if the data are there already, those
-    /// that can read them.
+    /// Those in the named folder, or the newest of this machine; if the data are there already,
+    /// those that can read them.
     pub fn find(named: Option<&Path>, made_by: Option<u32>) -> Result<Binaries, ClusterError> {
         let found = match named {
             Some(folder) => {

@@ -16,7 +16,8 @@ const LOCK_FILE: &str = "lock";
 const MARKER_FILE: &str = "rowhouse-data-dir";
 const MARKER_TEXT: &str = "This folder belongs to `rowhouse dev`, which made everything in it and \
                            takes it back with `rowhouse dev --reset`.\n";
-/// Everything that is ever made in a data directory, besides marker and lock. Nothing else is removed.
+/// Everything that is ever made in a data directory, besides marker and lock. Nothing else is
+/// removed.
 const CONTENTS: [&str; 11] = [
     super::home::FOLDER,
     super::home::ELSEWHERE_FILE,

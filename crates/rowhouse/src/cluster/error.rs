@@ -96,11 +96,29 @@ impl ClusterError {
 impl fmt::Display for ClusterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ClusterError::NoBinaries => f.write_str(
-                "no PostgreSQL 15 or newer found: install it (Debian, Ubuntu: apt-get install \
-                 postgresql; macOS: brew install postgresql@17) or name its binaries with --pg-bin \
-                 DIR",
-            ),
+            ClusterError::NoBinaries
+            | ClusterError::TooOld { .. }
+            | ClusterError::NotBinaries { .. }
+            | ClusterError::OtherMajor { .. } => self.about_binaries(f),
+            ClusterError::Locked { .. }
+            | ClusterError::NotOurs { .. }
+            | ClusterError::File { .. }
+            | ClusterError::NoAccount
+            | ClusterError::NotExecutable { .. } => self.about_places(f),
+            ClusterError::Initdb { .. }
+            | ClusterError::Start { .. }
+            | ClusterError::StartTimeout { .. }
+            | ClusterError::StopTimeout { .. }
+            | ClusterError::PortTaken(_)
+            | ClusterError::NoPort(_)
+            | ClusterError::NoRandomness => self.about_running(f),
+        }
+    }
+}
+
+impl ClusterError {
+    fn about_binaries(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             ClusterError::TooOld { folder, version } => write!(
                 f,
                 "PostgreSQL {version} in {} is too old: install 15 or newer, or name its binaries \
@@ -118,6 +136,16 @@ impl fmt::Display for ClusterError {
                 "the data were made by PostgreSQL {made_by}, and {found} cannot read them: name \
                  the binaries of {made_by} with --pg-bin DIR, or begin anew with --reset"
             ),
+            _ => f.write_str(
+                "no PostgreSQL 15 or newer found: install it (Debian, Ubuntu: apt-get install \
+                 postgresql; macOS: brew install postgresql@17) or name its binaries with --pg-bin \
+                 DIR",
+            ),
+        }
+    }
+
+    fn about_places(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             ClusterError::Locked { directory } => write!(
                 f,
                 "another rowhouse uses {}: stop it, or choose another folder with --data-dir DIR",
@@ -135,16 +163,21 @@ impl fmt::Display for ClusterError {
                 "cannot use {}: {error}; mend that, or choose another folder with --data-dir DIR",
                 path.display()
             ),
-            ClusterError::NoAccount => f.write_str(
-                "PostgreSQL refuses to run as root, and neither a user postgres nor nobody exists: \
-                 run as another user, or make one (useradd --system postgres)",
-            ),
             ClusterError::NotExecutable { user, program } => write!(
                 f,
                 "the user {user} may not run {}: open its folders to everybody (chmod o+x), or \
                  name other binaries with --pg-bin DIR",
                 program.display()
             ),
+            _ => f.write_str(
+                "PostgreSQL refuses to run as root, and neither a user postgres nor nobody exists: \
+                 run as another user, or make one (useradd --system postgres)",
+            ),
+        }
+    }
+
+    fn about_running(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             ClusterError::Initdb { reason } => {
                 write!(f, "PostgreSQL's initdb failed: {reason}; mend that and start again")
             }
@@ -164,15 +197,11 @@ impl fmt::Display for ClusterError {
             ClusterError::PortTaken(port) => {
                 write!(f, "port {port} was taken by somebody else: try again")
             }
-            ClusterError::NoPort(error) => {
-                write!(
-                    f,
-                    "no free port on 127.0.0.1: {error}; close some connections and try again"
-                )
-            }
-            ClusterError::NoRandomness => {
-                f.write_str("the system gives no random bytes for passwords: try again")
-            }
+            ClusterError::NoPort(error) => write!(
+                f,
+                "no free port on 127.0.0.1: {error}; close some connections and try again"
+            ),
+            _ => f.write_str("the system gives no random bytes for passwords: try again"),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The process between the gateway and its PostgreSQL: it ends PostgreSQL when the gateway is gone,
 //! whatever ended that.
 //!
-//! The gateway holds the other end of the guard's standard input. The kernel closes it when the gateway
-//! dies, even by SIGKILL, and no code has to run for that. In a process group of its own the guard
-//! outlives Ctrl-C on the terminal, so that the gateway can drain first.
+//! The gateway holds the other end of the guard's standard input. The kernel closes it when the
+//! gateway dies, even by SIGKILL, and no code has to run for that. In a process group of its own
+//! the guard outlives Ctrl-C on the terminal, so that the gateway can drain first.
 
 use std::ffi::OsString;
 use std::io;
@@ -21,8 +21,8 @@ use super::postmaster::WAYS_TO_STOP;
 /// The name of the hidden command.
 pub const COMMAND: &str = "cluster-guard";
 
-/// Connections of the cluster. Above PostgreSQL's 100, because every pair of database and role that is
-/// in use has connections of its own, for each shard.
+/// Connections of the cluster. Above PostgreSQL's 100, because every pair of database and role that
+/// is in use has connections of its own, for each shard.
 const MAX_CONNECTIONS: u32 = 300;
 
 /// What the guard starts and watches.

@@ -1,7 +1,7 @@
 //! The running server as its `postmaster.pid` tells of it, and stopping one that was left behind.
 //!
-//! The file's lines are described in PostgreSQL's `miscadmin.h`: process id, data directory, start time,
-//! port, socket folder, listen address, shared memory key, status.
+//! The file's lines are described in PostgreSQL's `miscadmin.h`: process id, data directory, start
+//! time, port, socket folder, listen address, shared memory key, status.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep};
 
 use super::ClusterError;
 
-/// The ways to end PostgreSQL and how long each may take: "fast" lets transactions be rolled back and
-/// writes everything down, "immediate" leaves recovery to the next start
+/// The ways to end PostgreSQL and how long each may take: "fast" lets transactions be rolled back
+/// and writes everything down, "immediate" leaves recovery to the next start
 /// (<https://www.postgresql.org/docs/current/server-shutdown.html>).
 pub const WAYS_TO_STOP: [(Signal, Duration); 3] = [
     (Signal::INT, Duration::from_secs(10)),
@@ -68,8 +68,8 @@ impl PidFile {
     }
 }
 
-/// Stops a server whose owner and guard were killed, and removes the file of one that is gone. May be
-/// cancelled.
+/// Stops a server whose owner and guard were killed, and removes the file of one that is gone. May
+/// be cancelled.
 pub async fn stop_left_behind(data: &Path) -> Result<(), ClusterError> {
     let file = PidFile::of(data);
     for (signal, patience) in WAYS_TO_STOP {

@@ -1,7 +1,8 @@
-//! Where the server is, by a `postgresql://` URL: what of libpq's connection URIs concerns a server.
+//! Where the server is, by a `postgresql://` URL: what of libpq's connection URIs concerns a
+//! server.
 //!
-//! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS>. User, password
-//! and database are not taken from it: resources and secrets name them.
+//! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS>. User,
+//! password and database are not taken from it: resources and secrets name them.
 
 use std::path::PathBuf;
 

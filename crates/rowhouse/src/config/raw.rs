@@ -1,5 +1,5 @@
-//! What was written: the text of the file, the environment, and the files that they name. Nothing is
-//! judged here; this is the one place of the program that reads environment variables.
+//! What was written: the text of the file, the environment, and the files that they name. Nothing
+//! is judged here; this is the one place of the program that reads environment variables.
 
 use std::collections::BTreeMap;
 use std::fs::File;

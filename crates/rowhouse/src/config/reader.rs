@@ -1,7 +1,8 @@
-//! The typed reader: asks a section for its keys, gathers every problem, remembers what is in force.
+//! The typed reader: asks a section for its keys, gathers every problem, remembers what is in
+//! force.
 //!
-//! A section's reading function asks for all its keys before it judges any: what nobody asked for is
-//! an unknown key. So there is no list of keys beside the code that reads them.
+//! A section's reading function asks for all its keys before it judges any: what nobody asked for
+//! is an unknown key. So there is no list of keys beside the code that reads them.
 
 pub mod secret;
 mod section;

@@ -1,5 +1,5 @@
--- Database onlineshop: "Multi-tenant data isolation with PostgreSQL Row Level Security - Extension and
--- Code Examples". docs/seeds.md says what differs from the document and why.
+-- Database onlineshop: "Multi-tenant data isolation with PostgreSQL Row Level Security - Extension
+-- and Code Examples". docs/seeds.md says what differs from the document and why.
 begin;
 
 revoke temporary on database onlineshop from public;

@@ -7,7 +7,8 @@ revoke create on schema public from public;
 alter schema public owner to owner;
 set local role owner;
 
--- "Enforce row-level security with the RDS Data API" -----------------------------------------------
+-- "Enforce row-level security with the RDS Data API"
+-- -----------------------------------------------
 create table tenant (
     tenant_id integer primary key,
     tenant_name text,
@@ -28,8 +29,8 @@ alter table tenant enable row level security;
 alter table tenant force row level security;
 grant select, insert, update, delete on tenant to app_user;
 
--- Sets the tenant and reads in one call. It runs with the caller's own rights, gives back the setting
--- as it found it, and does not lead a caller who has a tenant already to another one.
+-- Sets the tenant and reads in one call. It runs with the caller's own rights, gives back the
+-- setting as it found it, and does not lead a caller who has a tenant already to another one.
 create function get_tenant_data(p_tenant_id integer) returns table (tenant_name text)
 language plpgsql volatile security invoker
 as $func$

@@ -1,5 +1,5 @@
--- The roles of the seed documents. Passwords that the documents print are as printed; the owner's is
--- drawn for each cluster and set by the loader.
+-- The roles of the seed documents. Passwords that the documents print are as printed; the owner's
+-- is drawn for each cluster and set by the loader.
 do $roles$
 begin
     if to_regrole('app_user') is null then

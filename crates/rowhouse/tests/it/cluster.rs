@@ -60,8 +60,8 @@ fn nothing_is_left_whoever_is_killed(_: &Stand) {
     assert!(!folder.file("cluster.json").exists() && !folder.file("endpoints.json").exists());
 }
 
-/// A folder that PostgreSQL's user cannot get into, a path too long for a socket, odd characters; and
-/// what `--reset` takes back.
+/// A folder that PostgreSQL's user cannot get into, a path too long for a socket, odd characters;
+/// and what `--reset` takes back.
 fn odd_places(_: &Stand) {
     let folder = Folder::new("odd");
     let closed = folder.file("closed");

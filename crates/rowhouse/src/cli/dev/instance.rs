@@ -95,7 +95,8 @@ pub fn invitation(
         text,
         "As {who}, with the AWS SDK for Python:\n\n\
          \x20 import boto3\n\
-         \x20 rds = boto3.client('rds-data', endpoint_url='http://{http}', region_name='us-east-1',\n\
+         \x20 rds = boto3.client('rds-data', endpoint_url='http://{http}',\n\
+         \x20   region_name='us-east-1',\n\
          \x20   aws_access_key_id='{key}', aws_secret_access_key='{DEV_SECRET}')\n\
          \x20 target = dict(resourceArn='{RESOURCE_ARN}', database='postgres',\n\
          \x20   secretArn='{secret}')\n",
@@ -103,7 +104,8 @@ pub fn invitation(
     if with_demo {
         text.push_str(
             "\x20 tx = rds.begin_transaction(**target)['transactionId']\n\
-             \x20 rds.execute_statement(**target, transactionId=tx, sql='set app.current_tenant = 2')\n\
+             \x20 rds.execute_statement(**target, transactionId=tx,\n\
+             \x20   sql='set app.current_tenant = 2')\n\
              \x20 print(rds.execute_statement(**target, transactionId=tx,\n\
              \x20   sql='select * from tenant')['records'])\n",
         );

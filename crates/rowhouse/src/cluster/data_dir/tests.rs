@@ -51,7 +51,7 @@ fn clearing_leaves_what_is_not_ours() {
     let directory = DataDir::open(&folder.0).unwrap();
     directory.write("rowhouse.toml", b"x").unwrap();
     directory.write("notes.txt", b"mine").unwrap();
-    std::fs::create_dir_all(directory.file(super::super::home::FOLDER).join("a/b")).unwrap();
+    std::fs::create_dir_all(directory.file(crate::cluster::home::FOLDER).join("a/b")).unwrap();
     directory.clear().unwrap();
     let mut left: Vec<_> =
         std::fs::read_dir(directory.path()).unwrap().map(|e| e.unwrap().file_name()).collect();

@@ -181,8 +181,8 @@ impl<'r> Section<'r> {
         self.written(key).map(|_| self.integer(key, range))
     }
 
-    /// A whole number of bytes, perhaps with a unit, within a range; otherwise a problem and the lower
-    /// end.
+    /// A whole number of bytes, perhaps with a unit, within a range; otherwise a problem and the
+    /// lower end.
     pub fn size(&self, key: &'static str, range: RangeInclusive<u64>) -> usize {
         let expected = format!(
             "a size such as \"4MiB\" or 4194304, from {} to {} bytes",
