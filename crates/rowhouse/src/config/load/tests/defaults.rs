@@ -81,6 +81,15 @@ fn the_limits_are_those_of_the_rds_data_api() {
     assert_eq!(limits.transaction_age_max.as_secs(), 24 * 3600);
 }
 
+#[test]
+fn the_example_of_the_documentation_lacks_its_key_file_only() {
+    let text = include_str!("../../../../../../docs/configuration.md");
+    let example = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let found = problems(example, &[("APP_USER_PASSWORD", "x")]);
+    assert!(found.contains("jwt.key[0].public_key_file: cannot read issuer.pem"), "{found}");
+    assert_eq!(found.lines().count(), 1, "{found}");
+}
+
 fn collect(table: &dyn toml_edit::TableLike, path: &str, keys: &mut BTreeSet<String>) {
     for (key, item) in table.iter() {
         let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
