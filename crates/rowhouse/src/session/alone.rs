@@ -126,8 +126,8 @@ impl Run<'_> {
                 read_answer(&reply, request.commands_before(), known)
             });
         match &answer {
-            Err(Failure::Server(_)) => fast.forget(id),
-            // Nothing was appended, so nothing is known to the server.
+            Err(Failure::Server(error)) if preparation.parse || is_stale(error) => fast.forget(id),
+            // Nothing was appended, or everything behind the prologue was skipped.
             Err(Failure::Prologue(_) | Failure::Refused(_)) => {
                 fast.forget(id);
                 fast.forget_prologue();
@@ -201,8 +201,7 @@ impl Run<'_> {
             self.entry.use_text_types();
             return Remedy::Again(Error::sql(error));
         }
-        let stale = code == SqlState::INVALID_SQL_STATEMENT_NAME || is_changed_result(&error);
-        if stale && lane == Lane::Fast {
+        if is_stale(&error) && lane == Lane::Fast {
             return Remedy::Again(Error::sql(error));
         }
         Remedy::None(Error::sql(error))
@@ -226,12 +225,13 @@ pub(super) fn cannot_infer(code: SqlState) -> bool {
         || code == SqlState::AMBIGUOUS_FUNCTION
 }
 
-/// "cached plan must not change result type": the table changed under a kept statement. PostgreSQL
-/// has no code of its own for it; the routine that raises it has a name that translations leave
-/// alone.
-fn is_changed_result(error: &ServerError) -> bool {
-    error.code == SqlState::FEATURE_NOT_SUPPORTED
-        && error.routine.as_deref() == Some("RevalidateCachedQuery")
+/// The server does not know the kept statement, or the table changed under it: "cached plan must not
+/// change result type". PostgreSQL has no code of its own for the latter; the routine that raises
+/// it has a name that translations leave alone.
+fn is_stale(error: &ServerError) -> bool {
+    error.code == SqlState::INVALID_SQL_STATEMENT_NAME
+        || (error.code == SqlState::FEATURE_NOT_SUPPORTED
+            && error.routine.as_deref() == Some("RevalidateCachedQuery"))
 }
 
 pub(super) fn timed_out() -> Error {

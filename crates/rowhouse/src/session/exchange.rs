@@ -110,6 +110,10 @@ fn name_of(id: u32) -> String {
 }
 
 /// Writes the prologue.
+///
+/// A name is closed before it is parsed: what we believe the server not to know it may know after
+/// all, when an error came between, and closing what is not there is no error (PostgreSQL docs,
+/// "Message Flow", Close).
 pub fn write_opening(buf: &mut BytesMut, opening: Opening<'_>) -> Result<(), EncodeError> {
     let Opening { prologue, parse } = opening;
     if prologue.is_empty() {
@@ -117,6 +121,7 @@ pub fn write_opening(buf: &mut BytesMut, opening: Opening<'_>) -> Result<(), Enc
     }
     if parse {
         let types = vec![oid::TEXT; prologue.len() * 2];
+        frontend::close_statement(buf, PROLOGUE_STATEMENT)?;
         frontend::parse(buf, PROLOGUE_STATEMENT, &Prologue::sql(prologue.len()), &types)?;
     }
     let values: Vec<Parameter<'_>> = prologue
@@ -153,6 +158,7 @@ pub fn write_request(buf: &mut BytesMut, request: &Request<'_>) -> Result<(), En
             }
             let name = name_of(id);
             if parse {
+                frontend::close_statement(buf, &name)?;
                 frontend::parse(buf, &name, request.sql, request.types)?;
             }
             frontend::bind(buf, "", &name, &values)?;
