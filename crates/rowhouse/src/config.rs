@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rowhouse_rls::Code;
 use rowhouse_tenancy::ids::{SettingName, TenantId};
 use rowhouse_tenancy::jwt;
 use rowhouse_tenancy::secret::Secret;
@@ -63,7 +64,7 @@ pub struct Config {
     /// The local key of `rowhouse token`. Never used to verify.
     pub token: Option<Token>,
     /// Findings of the start-up gate the operator has accepted by name.
-    pub gate_accept: Vec<String>,
+    pub gate_accept: Vec<Code>,
 }
 
 /// The RDS Data API door.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rowhouse_protocol::sqlstate::SqlState;
+use rowhouse_rls::Finding;
 use rowhouse_rls::role::{GATE_QUERY, RoleFacts, gate};
-use rowhouse_rls::{Code, Finding};
 use tokio::time::{Instant, sleep};
 
 use super::AppError;
@@ -29,23 +29,20 @@ pub async fn check(config: &Config) -> Result<(), AppError> {
                 if secret.principals.contains(&PrincipalKind::Tenant) {
                     let found = examine(resource, database, secret, deadline).await?;
                     findings.extend(
-                        found.into_iter().filter(|finding| !accepted(config, finding.code)).map(
-                            |finding| {
+                        found
+                            .into_iter()
+                            .filter(|finding| !config.gate_accept.contains(&finding.code))
+                            .map(|finding| {
                                 let Finding { code, object, message, fix, .. } = finding;
                                 let name = &database.name;
                                 format!("{code} ({object}, database {name}): {message} Fix: {fix}")
-                            },
-                        ),
+                            }),
                     );
                 }
             }
         }
     }
     if findings.is_empty() { Ok(()) } else { Err(AppError::Gate(findings)) }
-}
-
-fn accepted(config: &Config, code: Code) -> bool {
-    config.gate_accept.iter().any(|accepted| accepted == code.as_str())
 }
 
 async fn examine(

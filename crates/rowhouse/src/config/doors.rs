@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rowhouse_rls::Code;
+
 use super::reader::Section;
 use super::{Admin, Http, Limits, Log, LogLevel, Pool};
 
@@ -88,8 +90,16 @@ pub fn region(section: &Section<'_>) -> String {
     section.required_text("region")
 }
 
-pub fn gate_accept(section: &Section<'_>) -> Vec<String> {
-    section.texts("accept")
+pub fn gate_accept(section: &Section<'_>) -> Vec<Code> {
+    let written = section.texts("accept");
+    let read = written.iter().filter_map(|text| {
+        let code = Code::parse(text);
+        if code.is_none() {
+            section.problem("accept", format!("{text:?} is not a code; they look like \"RH001\""));
+        }
+        code
+    });
+    read.collect()
 }
 
 fn address(section: &Section<'_>) -> SocketAddr {
