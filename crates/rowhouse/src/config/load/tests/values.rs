@@ -17,7 +17,8 @@ fn the_environment_wins_over_the_file() {
     assert_eq!(config.pool.shards, 7);
     assert_eq!(config.pool.wait_timeout.as_secs(), 1);
     assert!(config.log.json);
-    assert_eq!(config.gate_accept, ["RH001", "RH002"]);
+    let accepted: Vec<&str> = config.gate_accept.iter().map(|code| code.as_str()).collect();
+    assert_eq!(accepted, ["RH001", "RH002"]);
     assert_eq!(config.limits.request_bytes_max, 1024 * 1024);
 }
 
