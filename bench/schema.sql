@@ -15,5 +15,5 @@ alter table item force row level security;
 create policy tenant_isolation on item
     using (tenant_id = (select nullif(current_setting('app.current_tenant', true), '')::integer));
 
-grant select on item to bench_app;
+grant select on item to bench_app, bench_gateway;
 vacuum (analyze, freeze) item;

@@ -95,8 +95,10 @@ impl Bench {
                     report.add(way, connections, sample);
                 }
             }
-            for beside in [Beside::Pauses, Beside::SlowStatements] {
-                let load = generator.run(NEIGHBOURS, options.time, beside)?;
+            let slow = generator.run(NEIGHBOURS, options.time, Beside::SlowStatements)?;
+            let pauses = Beside::Pauses(slow.slow_mean());
+            let alone = generator.run(NEIGHBOURS, options.time, pauses)?;
+            for (beside, load) in [(Beside::SlowStatements, slow), (pauses, alone)] {
                 terminal::line(format!("{:<27} p99 {:>6} µs", beside.name(), load.quantile(0.99)));
                 report.add_beside(beside, &load);
             }
@@ -113,18 +115,18 @@ impl Bench {
         connections: usize,
         options: &Options,
     ) -> Outcome<Option<Sample>> {
-        let before = self.cpu()?;
-        let mut sample = match way.pgbench() {
-            None => Sample::of(&generator.run(connections, options.time, Beside::Nothing)?),
-            Some(script) => {
-                let Some(host) = self.host(way) else { return Ok(None) };
-                let command =
-                    script.command(&self.cluster, host, &self.scripts, connections, options.time);
-                way::measure(command)?
-            }
+        let Some(script) = way.pgbench() else {
+            let before = self.cpu(std::process::id())?;
+            let load = generator.run(connections, options.time, Beside::Nothing)?;
+            let used = self.cpu(std::process::id())?.since(&before);
+            return Ok(Some(Sample::of(&load, &used)));
         };
-        sample.cpu = self.cpu()?.since(&before);
-        Ok(Some(sample))
+        let Some(host) = self.host(way) else { return Ok(None) };
+        let mut pgbench = self.cluster.client("pgbench");
+        pgbench.arg("--host").arg(host);
+        let cpu = |pgbench| self.cpu(pgbench);
+        let time = options.time;
+        script.measure(pgbench, &self.scripts, connections, time, cpu).map(Some)
     }
 
     /// The folder of the socket that a way of pgbench goes to.
@@ -135,8 +137,9 @@ impl Bench {
         self.bouncer.as_ref().map(Bouncer::socket_folder)
     }
 
-    fn cpu(&self) -> Outcome<Cpu> {
-        Cpu::now(self.door.pid(), self.cluster.pid(), self.bouncer.as_ref().map(Bouncer::pid))
+    fn cpu(&self, generator: u32) -> Outcome<Cpu> {
+        let bouncer = self.bouncer.as_ref().map(Bouncer::pid);
+        Cpu::now(self.door.pid(), self.cluster.pid(), bouncer, generator)
     }
 
     fn generator(&self) -> Outcome<Generator> {

@@ -103,7 +103,7 @@ fn settings_text(server: &Path, socket: &Path, users: &Path) -> String {
          listen_addr =\n\
          listen_port = {PORT}\n\
          unix_socket_dir = {}\n\
-         auth_type = scram-sha-256\n\
+         auth_type = plain\n\
          auth_file = {}\n\
          pool_mode = transaction\n\
          default_pool_size = 20\n\

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::cluster::{Cluster, PASSWORD, PORT, ROLE};
+use super::cluster::{Cluster, GATEWAY_ROLE, PASSWORD, PORT};
 use crate::gateway::Gateway;
 use crate::run::{self, Failure, Outcome};
 
@@ -81,7 +81,7 @@ fn config_text(http: SocketAddr, admin: SocketAddr, socket: &Path) -> String {
          [[resource]]\narn = \"{RESOURCE}\"\nserver = \"bench\"\n\
          [[resource.database]]\nname = \"postgres\"\n\
          tenant_settings = [\"app.current_tenant\"]\n\
-         [[secret]]\narn = \"{SECRET}\"\nrole = \"{ROLE}\"\npassword = \"{PASSWORD}\"\n\
+         [[secret]]\narn = \"{SECRET}\"\nrole = \"{GATEWAY_ROLE}\"\npassword = \"{PASSWORD}\"\n\
          principals = [\"tenant\"]\n",
         socket.display(),
     )

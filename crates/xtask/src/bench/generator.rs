@@ -18,8 +18,8 @@ mod request;
 use answer::length;
 use request::Request;
 
-/// How long a slow statement takes, and a pause instead of one.
-pub const SLOW: Duration = Duration::from_millis(50);
+/// How long PostgreSQL takes for a slow statement.
+const SLOW: Duration = Duration::from_millis(50);
 /// One request in so many is slow.
 const SLOW_ONE_IN: u64 = 20;
 /// More than any answer of this benchmark.
@@ -28,14 +28,14 @@ const ANSWER_MAX: usize = 64 * 1024;
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// What goes on beside the fast statements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Beside {
     /// Nothing.
     Nothing,
-    /// A client waits for 50 ms and asks nothing: the load of `SlowStatements` without them.
-    Pauses,
     /// A client asks for something that takes PostgreSQL 50 ms.
     SlowStatements,
+    /// A client waits for so long and asks nothing: the load of `SlowStatements` without them.
+    Pauses(Duration),
 }
 
 impl Beside {
@@ -43,7 +43,7 @@ impl Beside {
     pub fn name(self) -> &'static str {
         match self {
             Beside::Nothing => "fast alone",
-            Beside::Pauses => "fast beside 5 % pauses",
+            Beside::Pauses(_) => "fast beside 5 % pauses",
             Beside::SlowStatements => "fast beside 5 % slow",
         }
     }
@@ -52,23 +52,40 @@ impl Beside {
 /// What one run of all clients came to.
 #[derive(Debug)]
 pub struct Load {
-    /// How long it took.
-    pub elapsed: Duration,
-    /// Microseconds of every fast request, sorted.
-    latencies: Vec<u32>,
+    elapsed: Duration,
+    times: Times,
+}
+
+/// How long requests took.
+#[derive(Debug, Default)]
+struct Times {
+    /// Microseconds of the fast ones; of all clients together, sorted.
+    fast: Vec<u32>,
+    slow: Vec<Duration>,
 }
 
 impl Load {
     /// Of the fast requests; their number.
     pub fn requests(&self) -> usize {
-        self.latencies.len()
+        self.times.fast.len()
+    }
+
+    /// Fast requests for each second.
+    pub fn rate(&self) -> f64 {
+        self.requests() as f64 / self.elapsed.as_secs_f64().max(f64::EPSILON)
+    }
+
+    /// How long a slow statement took on average, the wait for its turn included.
+    pub fn slow_mean(&self) -> Duration {
+        let count = u32::try_from(self.times.slow.len()).unwrap_or(u32::MAX).max(1);
+        self.times.slow.iter().sum::<Duration>() / count
     }
 
     /// Microseconds that so large a part of the requests did not exceed.
     pub fn quantile(&self, part: f64) -> u32 {
-        let last = self.latencies.len().saturating_sub(1);
+        let last = self.times.fast.len().saturating_sub(1);
         let index = (last as f64 * part).round() as usize;
-        self.latencies.get(index).copied().unwrap_or(0)
+        self.times.fast.get(index).copied().unwrap_or(0)
     }
 }
 
@@ -123,14 +140,15 @@ impl Generator {
             };
             clients.spawn(client.run(start + time));
         }
-        let mut latencies = Vec::new();
+        let mut times = Times::default();
         while let Some(ended) = clients.join_next().await {
             let own = ended.map_err(|error| Failure::new(format!("a client broke: {error}")))??;
-            latencies.extend(own);
+            times.fast.extend(own.fast);
+            times.slow.extend(own.slow);
         }
         let elapsed = start.elapsed();
-        latencies.sort_unstable();
-        Ok(Load { elapsed, latencies })
+        times.fast.sort_unstable();
+        Ok(Load { elapsed, times })
     }
 
     async fn connect(&self) -> Outcome<TcpStream> {
@@ -153,20 +171,23 @@ struct Client {
 }
 
 impl Client {
-    async fn run(mut self, until: Instant) -> Outcome<Vec<u32>> {
-        let mut latencies = Vec::new();
+    async fn run(mut self, until: Instant) -> Outcome<Times> {
+        let mut times = Times::default();
         loop {
             let start = Instant::now();
             if start >= until {
-                return Ok(latencies);
+                return Ok(times);
             }
             let slow = self.beside != Beside::Nothing && self.random.below(SLOW_ONE_IN) == 0;
             match self.beside {
-                Beside::Pauses if slow => tokio::time::sleep(SLOW).await,
-                Beside::SlowStatements if slow => self.ask(true).await?,
+                Beside::Pauses(pause) if slow => tokio::time::sleep(pause).await,
+                Beside::SlowStatements if slow => {
+                    self.ask(true).await?;
+                    times.slow.push(start.elapsed());
+                }
                 _ => {
                     self.ask(false).await?;
-                    latencies.push(u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX));
+                    times.fast.push(u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX));
                 }
             }
         }

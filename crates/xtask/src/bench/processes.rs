@@ -17,19 +17,18 @@ pub struct Cpu {
     pub postgres: f64,
     /// PgBouncer.
     pub bouncer: f64,
-    /// This program and the pgbench it ran.
+    /// Who asks: this program, or pgbench.
     pub generator: f64,
 }
 
 impl Cpu {
     /// What they have used so far.
-    pub fn now(gateway: u32, postgres: u32, bouncer: Option<u32>) -> Outcome<Cpu> {
-        let own = Stat::of(std::process::id())?;
+    pub fn now(gateway: u32, postgres: u32, bouncer: Option<u32>, generator: u32) -> Outcome<Cpu> {
         Ok(Cpu {
             gateway: Stat::of(gateway)?.own(),
             postgres: family(postgres)?,
             bouncer: bouncer.map_or(Ok(0.0), |pid| Stat::of(pid).map(|stat| stat.own()))?,
-            generator: own.own() + own.ended_children(),
+            generator: Stat::of(generator)?.own(),
         })
     }
 

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::generator::{Beside, Load};
 use super::options::Options;
 use super::processes::Cpu;
-use super::way::Way;
+use super::way::{Summary, Way};
 use crate::run;
 
 mod goals;
@@ -26,31 +27,28 @@ const BESIDE_RATIO_MAX: f64 = 1.5;
 /// One way, once.
 #[derive(Debug, Clone)]
 pub struct Sample {
-    requests: f64,
     rate: f64,
     /// What pgbench says on its own; the generator knows more.
     average_us: Option<f64>,
     quantiles_us: Option<(u32, u32)>,
-    /// What it cost.
-    pub cpu: Cpu,
+    /// What one request cost.
+    cpu: Cpu,
 }
 
 impl Sample {
-    /// From pgbench's summary: transactions, transactions per second, milliseconds.
-    pub fn from_pgbench(requests: f64, rate: f64, latency_ms: f64) -> Sample {
-        let average_us = Some(latency_ms * 1000.0);
-        Sample { requests, rate, average_us, quantiles_us: None, cpu: Cpu::default() }
+    /// From pgbench's summary, and what one request cost.
+    pub fn of_pgbench(summary: &Summary, cpu: &Cpu) -> Sample {
+        let average_us = Some(summary.average_ms * 1000.0);
+        Sample { rate: summary.rate, average_us, quantiles_us: None, cpu: *cpu }
     }
 
-    /// From the generator.
-    pub fn of(load: &Load) -> Sample {
-        let requests = load.requests() as f64;
+    /// From the generator, and what all of it cost.
+    pub fn of(load: &Load, used: &Cpu) -> Sample {
         Sample {
-            requests,
-            rate: requests / load.elapsed.as_secs_f64(),
+            rate: load.rate(),
             average_us: None,
             quantiles_us: Some((load.quantile(0.5), load.quantile(0.99))),
-            cpu: Cpu::default(),
+            cpu: used.per(load.requests() as f64),
         }
     }
 
@@ -59,12 +57,8 @@ impl Sample {
         self.rate
     }
 
-    fn cpu_each(&self) -> Cpu {
-        self.cpu.per(self.requests.max(1.0))
-    }
-
     fn json(&self) -> Value {
-        let cpu = self.cpu_each();
+        let cpu = &self.cpu;
         json!({
             "requests_per_second": round(self.rate),
             "average_us": self.average_us.map(round),
@@ -85,7 +79,8 @@ impl Sample {
 pub struct Report {
     machine: Value,
     samples: BTreeMap<(Way, usize), Vec<Sample>>,
-    beside: BTreeMap<Beside, Vec<(f64, u32, u32)>>,
+    /// By what went on beside: rate, p50 and p99 of the fast statements.
+    beside: BTreeMap<&'static str, Vec<(f64, u32, u32)>>,
     memory_kib: u64,
 }
 
@@ -117,9 +112,8 @@ impl Report {
 
     /// One more run with something beside.
     pub fn add_beside(&mut self, beside: Beside, load: &Load) {
-        let rate = load.requests() as f64 / load.elapsed.as_secs_f64();
-        let row = (rate, load.quantile(0.5), load.quantile(0.99));
-        self.beside.entry(beside).or_default().push(row);
+        let row = (load.rate(), load.quantile(0.5), load.quantile(0.99));
+        self.beside.entry(beside.name()).or_default().push(row);
     }
 
     /// What the gateway holds in RAM at the end.
@@ -165,7 +159,7 @@ impl Report {
             .collect();
         let beside = self.beside.iter().map(|(beside, rows)| {
             let each = rows.iter().map(|(rate, p50, p99)| json!([round(*rate), p50, p99]));
-            (beside.name().to_owned(), Value::Array(each.collect()))
+            ((*beside).to_owned(), Value::Array(each.collect()))
         });
         let all = json!({
             "machine": self.machine,
@@ -218,9 +212,8 @@ impl Report {
         );
         for way in Way::ALL {
             let Some(samples) = self.of(way, CPU_SHOWN_AT) else { continue };
-            let middle = |part: fn(&Cpu) -> f64| {
-                median(samples.iter().map(|sample| part(&sample.cpu_each())))
-            };
+            let middle =
+                |part: fn(&Cpu) -> f64| median(samples.iter().map(|sample| part(&sample.cpu)));
             let _ = writeln!(
                 text,
                 "{:<28}{:>10.1}{:>12.1}{:>11.1}{:>11.1}",
@@ -250,7 +243,7 @@ impl Report {
             let _ = writeln!(
                 text,
                 "{:<28}{:>10.0}{:>10.0}{:>10.0}",
-                beside.name(),
+                beside,
                 median(rows.iter().map(|row| row.0)),
                 median(rows.iter().map(|row| f64::from(row.1))),
                 median(rows.iter().map(|row| f64::from(row.2))),
@@ -285,8 +278,8 @@ impl Report {
     }
 
     fn beside_ratio(&self) -> Option<f64> {
-        let slow = self.beside.get(&Beside::SlowStatements)?;
-        let pauses = self.beside.get(&Beside::Pauses)?;
+        let slow = self.beside.get(Beside::SlowStatements.name())?;
+        let pauses = self.beside.get(Beside::Pauses(Duration::ZERO).name())?;
         let pairs = slow.iter().zip(pauses);
         Some(median(pairs.map(|(slow, pause)| f64::from(slow.2) / f64::from(pause.2.max(1)))))
     }

@@ -3,7 +3,7 @@
 use super::options::Options;
 use super::processes::Stat;
 use super::report::median;
-use super::way;
+use super::way::Summary;
 
 #[test]
 fn options() {
@@ -44,8 +44,10 @@ fn summaries_of_pgbench() {
                 number of failed transactions: 0 (0.000%)\n\
                 latency average = 0.957 ms\n\
                 tps = 16712.345678 (without initial connection time)\n";
-    assert_eq!(way::parse(good).map(|sample| sample.rate()), Some(16712.345678));
-    for bad in [good.replace(": 0 (", ": 3 ("), good.replace("tps", "rate"), String::new()] {
-        assert!(way::parse(&bad).is_none(), "{bad}");
+    let summary = Summary { rate: 16712.345678, average_ms: 0.957 };
+    assert_eq!(Summary::parse(good), Some(summary));
+    let none = good.replace("16712", "0").replace(".345678", "");
+    for bad in [good.replace(": 0 (", ": 3 ("), good.replace("tps", "rate"), none, String::new()] {
+        assert_eq!(Summary::parse(&bad), None, "{bad}");
     }
 }

@@ -1,10 +1,11 @@
 //! The ways to do the same work, and how pgbench does four of them.
 
 use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use super::cluster::{Cluster, PORT, ROLE};
+use super::cluster::{PORT, ROLE};
+use super::processes::Cpu;
 use super::report::Sample;
 use crate::run::{self, Failure, Outcome};
 
@@ -29,6 +30,11 @@ pub struct Script {
     file: &'static str,
     mode: &'static str,
 }
+
+/// How long a client of pgbench may take until it is connected; most of it is PostgreSQL's fork.
+const CONNECTING: Duration = Duration::from_millis(4);
+/// The least for all of them.
+const CONNECTING_MIN: Duration = Duration::from_millis(250);
 
 impl Way {
     /// In the order of the table.
@@ -71,45 +77,66 @@ impl Way {
 }
 
 impl Script {
-    /// pgbench with so many clients, on as many threads as there are cores for them.
-    pub fn command(
+    /// Runs pgbench with so many clients for so long. CPU is looked at between two moments when all
+    /// of them are connected and at work: connecting is not what is measured.
+    pub fn measure(
         &self,
-        cluster: &Cluster,
-        host: &Path,
+        mut pgbench: Command,
         scripts: &Path,
         connections: usize,
         time: Duration,
-    ) -> Command {
+        cpu: impl Fn(u32) -> Outcome<Cpu>,
+    ) -> Outcome<Sample> {
+        let clients = u32::try_from(connections).unwrap_or(u32::MAX);
+        let connecting = CONNECTING_MIN.max(CONNECTING.saturating_mul(clients));
+        // Its clock starts before its clients connect, and knows whole seconds only.
+        let seconds = (connecting + time).as_secs_f64().ceil();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut command = cluster.client("pgbench");
-        command.args(["--no-vacuum", "--protocol", self.mode, "--username", ROLE]);
-        command.arg("--host").arg(host).args(["--port", &PORT.to_string()]);
-        command.args(["--client", &connections.to_string()]);
-        command.args(["--jobs", &cores.min(connections).to_string()]);
-        command.args(["--time", &time.as_secs().to_string()]);
-        command.arg("--file").arg(scripts.join(self.file)).arg("postgres");
-        command
+        pgbench.args(["--no-vacuum", "--protocol", self.mode, "--username", ROLE]);
+        pgbench.args(["--port", &PORT.to_string(), "--client", &connections.to_string()]);
+        pgbench.args(["--jobs", &cores.min(connections).to_string()]);
+        pgbench.args(["--time", &seconds.to_string()]);
+        pgbench.arg("--file").arg(scripts.join(self.file)).arg("postgres");
+        let shown = run::shown(&pgbench);
+        let failed = |text: String| Failure::new(format!("`{shown}` {text}"));
+
+        let child = pgbench.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let child = child.map_err(|error| failed(format!("does not start: {error}")))?;
+        run::pause(connecting);
+        let (start, before) = (Instant::now(), cpu(child.id())?);
+        run::pause(time);
+        let (window, used) = (start.elapsed(), cpu(child.id())?.since(&before));
+        let output = child.wait_with_output();
+        let output = output.map_err(|error| failed(format!("is lost: {error}")))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let summary = Summary::parse(&text).ok_or_else(|| {
+            failed(format!("printed no result:\n{text}{}", String::from_utf8_lossy(&output.stderr)))
+        })?;
+        Ok(Sample::of_pgbench(&summary, &used.per(summary.rate * window.as_secs_f64())))
     }
 }
 
-/// Runs pgbench and reads its summary.
-pub fn measure(mut command: Command) -> Outcome<Sample> {
-    let text = run::output(&mut command)?;
-    let unread = || Failure::new(format!("`{}` printed no result:\n{text}", run::shown(&command)));
-    parse(&text).ok_or_else(unread)
+/// What pgbench prints at the end (<https://www.postgresql.org/docs/current/pgbench.html>).
+#[derive(Debug, PartialEq)]
+pub struct Summary {
+    /// Transactions for each second, without the time it took to connect.
+    pub rate: f64,
+    /// How long one took.
+    pub average_ms: f64,
 }
 
-/// The lines of <https://www.postgresql.org/docs/current/pgbench.html> that matter.
-pub fn parse(text: &str) -> Option<Sample> {
-    let after = |start: &str| text.lines().find_map(|line| line.strip_prefix(start));
-    let failed = after("number of failed transactions: ").and_then(first_number).unwrap_or(0.0);
-    if failed > 0.0 {
-        return None;
+impl Summary {
+    /// The lines that matter; none when transactions failed.
+    pub fn parse(text: &str) -> Option<Summary> {
+        let after = |start: &str| text.lines().find_map(|line| line.strip_prefix(start));
+        let failed = after("number of failed transactions: ").and_then(first_number);
+        if failed.is_some_and(|failed| failed > 0.0) {
+            return None;
+        }
+        let rate = first_number(after("tps = ")?)?;
+        let average_ms = first_number(after("latency average = ")?)?;
+        (rate > 0.0).then_some(Summary { rate, average_ms })
     }
-    let requests = first_number(after("number of transactions actually processed: ")?)?;
-    let rate = first_number(after("tps = ")?)?;
-    let latency = first_number(after("latency average = ")?)?;
-    Some(Sample::from_pgbench(requests, rate, latency))
 }
 
 fn first_number(text: &str) -> Option<f64> {
