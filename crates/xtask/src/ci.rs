@@ -69,7 +69,9 @@ fn timed(name: &str, mend: &str, work: impl FnOnce() -> Outcome) -> Outcome {
 }
 
 fn fmt(root: &Path) -> Outcome {
-    run::checked(run::cargo(root).args(["fmt", "--all", "--check"]))
+    // rustfmt asks nobody whether it writes to a terminal.
+    let colour = if terminal::is_coloured() { "--color=always" } else { "--color=never" };
+    run::checked(run::cargo(root).args(["fmt", "--all", "--check", "--", colour]))
 }
 
 fn clippy(root: &Path) -> Outcome {

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::gateway::{Gateway, Profile, build};
 use crate::run::{self, Failure, Outcome};
 use crate::scratch::Scratch;
-use crate::setup;
+use crate::{setup, terminal};
 
 /// Kept until the next run, as it tells what the gateway thought of a request.
 const LOG: &str = "target/conformance.log";
@@ -24,6 +24,7 @@ pub fn run(root: &Path, arguments: &[String]) -> Outcome {
             .current_dir(root)
             .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "conformance/boto3"])
             .args(arguments)
+            .arg(if terminal::is_coloured() { "--color=yes" } else { "--color=no" })
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("ROWHOUSE_DATA_DIR", &data)
             .env("ROWHOUSE_PROGRAM", &program),

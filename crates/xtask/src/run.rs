@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::terminal;
+
 /// How every command of this crate ends.
 pub type Outcome<T = ()> = Result<T, Failure>;
 
@@ -50,6 +52,9 @@ pub fn root() -> Outcome<PathBuf> {
 pub fn cargo(root: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root);
+    if !terminal::is_coloured() {
+        command.env("CARGO_TERM_COLOR", "never").env("NO_COLOR", "1");
+    }
     command
 }
 

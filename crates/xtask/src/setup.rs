@@ -97,8 +97,9 @@ pub fn apt_install(packages: &[&str]) -> Outcome {
             .args(["-qq", "-o", "Dpkg::Use-Pty=0", "-o", "Dpkg::Options::=--force-confold"]);
         command
     };
-    run::checked(apt().arg("update"))?;
-    run::checked(apt().args(["install", "--yes", "--no-install-recommends"]).args(packages))
+    run::output(apt().arg("update"))?;
+    let install = ["install", "--yes", "--no-install-recommends"];
+    run::output(apt().args(install).args(packages)).map(drop)
 }
 
 /// Whether this process may install packages.

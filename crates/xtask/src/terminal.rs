@@ -31,11 +31,11 @@ pub fn problem(text: impl Display) {
 }
 
 /// Colour for people only: logs of CI and files stay plain (<https://no-color.org>).
-fn paint(code: &str, text: &str) -> String {
+pub fn is_coloured() -> bool {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if std::io::stdout().is_terminal() && !is_set("CI") && !is_set("NO_COLOR") {
-        format!("\x1b[{code}m{text}\x1b[0m")
-    } else {
-        text.to_owned()
-    }
+    std::io::stdout().is_terminal() && !is_set("CI") && !is_set("NO_COLOR")
+}
+
+fn paint(code: &str, text: &str) -> String {
+    if is_coloured() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
