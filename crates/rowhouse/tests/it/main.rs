@@ -1,1 +1,82 @@
-//! placeholder
+//! The running binary, met at its doors by callers of every kind.
+//!
+//! What the trials need is started once, when the first of them asks for it, and stopped at the end
+//! whatever they came to; a PostgreSQL or a gateway that is left behind then is a failure of its own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a trial fails by a panic, and so does what it stands on"
+)]
+
+mod answer;
+mod auth;
+mod bad_input;
+mod case;
+mod chaos;
+mod cli;
+mod client;
+mod cluster;
+mod config;
+mod corridor;
+mod data_api;
+mod folder;
+mod gateway;
+mod leak;
+mod person;
+mod postgres;
+mod process;
+mod schema;
+mod seeds;
+mod shutdown;
+mod signature;
+mod stand;
+mod token;
+mod wait;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Trial};
+
+use case::Case;
+use stand::Stand;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let stand = Arc::new(Stand::new());
+    // The long ones first, so that they do not stand alone at the end.
+    let suites = [
+        chaos::cases(),
+        shutdown::cases(),
+        cluster::cases(),
+        config::cases(),
+        cli::cases(),
+        corridor::cases(),
+        bad_input::cases(),
+        data_api::cases(),
+        auth::cases(),
+        leak::cases(),
+        seeds::cases(),
+    ];
+    let trial = |case: Case| {
+        let stand = Arc::clone(&stand);
+        Trial::test(case.name, move || {
+            (case.run)(&stand);
+            Ok(())
+        })
+    };
+    let trials = suites.into_iter().flatten().map(trial).collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if let Err(left_behind) = stand.stop() {
+        report(&left_behind);
+        return ExitCode::FAILURE;
+    }
+    conclusion.exit_code()
+}
+
+#[allow(clippy::print_stderr, reason = "the one thing to tell that no trial tells")]
+fn report(left_behind: &str) {
+    eprintln!("\nthe trials are over, but {left_behind}");
+}

@@ -1,0 +1,2 @@
+use crate::case::Case;
+pub fn cases() -> Vec<Case> { Vec::new() }
