@@ -45,7 +45,16 @@ pub(crate) fn of(statement: &[Token<'_>], verb: Verb) -> Effect {
             return Effect::UNKNOWN;
         }
     }
+    if !effect.read_only && statement.iter().any(is_settings_view) {
+        return Effect::UNKNOWN;
+    }
     effect
+}
+
+/// UPDATE of `pg_settings` is SET for the session: a rule of the view calls `set_config`
+/// (<https://www.postgresql.org/docs/current/view-pg-settings.html>).
+fn is_settings_view(token: &Token<'_>) -> bool {
+    is_name(token) && token.text.trim_matches('"').eq_ignore_ascii_case("pg_settings")
 }
 
 /// Whether this command only reads; none for commands that are not on the short list.

@@ -218,6 +218,9 @@ fn not_known_to_be_clean() {
         "select update(1)",
         "select currval('s')",
         "select setseed(1)",
+        "update pg_settings set setting = 1",
+        "update only pg_catalog.\"pg_settings\" as s set setting = 1",
+        "with w as (update PG_Settings set setting = 1 returning 1) select 1",
     ];
     for sql in cases {
         let examined = examine(sql);
