@@ -88,22 +88,11 @@ fn deny(root: &Path) -> Outcome {
     run::checked(run::cargo(root).args(["deny", "--workspace", "check", "--hide-inclusion-graph"]))
 }
 
-/// nextest where it is installed (one process per test, one slow line per slow test), else cargo's
-/// own.
+/// cargo's own runner and not nextest: the trials of the running binary share one PostgreSQL, which
+/// a process for each test would start each time.
 fn tests(root: &Path, arguments: &[String]) -> Outcome {
     let mut command: Command = run::cargo(root);
-    if run::succeeds(run::cargo(root).args(["nextest", "--version"])) {
-        command.args(["nextest", "run", "--workspace", "--status-level", "slow", "--no-fail-fast"]);
-    } else {
-        command.args([
-            "test",
-            "--quiet",
-            "--workspace",
-            "--lib",
-            "--bins",
-            "--tests",
-            "--no-fail-fast",
-        ]);
-    }
+    let kinds = ["--lib", "--bins", "--tests", "--no-fail-fast"];
+    command.args(["test", "--quiet", "--workspace"]).args(kinds);
     run::checked(command.args(arguments))
 }
