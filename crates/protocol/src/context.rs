@@ -15,7 +15,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::literal;
-use crate::scan::{Token, TokenKind, significant};
+use crate::scan::{self, Token, TokenKind};
 use crate::setting;
 use crate::word::Word;
 
@@ -142,8 +142,9 @@ struct Search<'p> {
 
 impl Search<'_> {
     fn text(self, sql: &str) -> Option<ContextChange> {
-        let tokens: Vec<Token<'_>> = significant(sql).collect();
+        let tokens = scan::collect(sql);
         let mut runs_text = self.depth > 0;
+        let mut in_routine = false;
         for at in 0..tokens.len() {
             let rest = tokens.get(at..).unwrap_or_default();
             if self.begins_statement(&tokens, at) {
@@ -151,6 +152,10 @@ impl Search<'_> {
                     return Some(change);
                 }
                 runs_text |= is_given_text(rest);
+                in_routine = is_routine(rest);
+            }
+            if in_routine && let Some(change) = self.routine_setting(rest) {
+                return Some(change);
             }
             if let Some(change) = self.name(&tokens, at) {
                 return Some(change);
@@ -185,19 +190,16 @@ impl Search<'_> {
             "alter" if matches!(second.as_str(), "role" | "user" | "database" | "system") => {
                 Some(ContextChange::AlterDefaults)
             }
-            "create" | "alter" if is_routine(tokens) => self.routine_settings(rest),
             _ => None,
         }
     }
 
     /// `CREATE FUNCTION … SET app.x = '2' AS …`: the setting holds while the function runs.
-    fn routine_settings(self, tokens: &[Token<'_>]) -> Option<ContextChange> {
-        tokens
-            .iter()
-            .enumerate()
-            .take_while(|(_, token)| !token.is_punct(";") && !token.is_word("atomic"))
-            .filter(|(_, token)| token.is_word("set") || token.is_word("reset"))
-            .find_map(|(at, _)| setting::set(tokens.get(at + 1..)?, self.protected))
+    /// An UPDATE of a column `role` in a BEGIN ATOMIC body looks the same and is refused with it.
+    fn routine_setting(self, tokens: &[Token<'_>]) -> Option<ContextChange> {
+        let (first, rest) = tokens.split_first()?;
+        let sets = first.is_word("set") || first.is_word("reset");
+        sets.then(|| setting::set(rest, self.protected)).flatten()
     }
 
     /// What the name at `at` gives away, wherever it stands.
@@ -217,11 +219,8 @@ impl Search<'_> {
         if is_named(token, "pg_settings") && is_update_target(tokens, at) {
             return Some(ContextChange::SetConfig);
         }
-        let first = rest.get(1);
-        let literal = first.is_some_and(|first| literal::value(first).is_some())
-            && rest.get(2).is_some_and(|next| next.is_punct(",") || next.is_punct(")"));
-        (is_call_in(tokens.get(at..)?, RUNS_FIRST_ARGUMENT) && !literal)
-            .then_some(ContextChange::HiddenSql)
+        let runs_text = is_call_in(tokens.get(at..)?, RUNS_FIRST_ARGUMENT);
+        (runs_text && !is_literal_argument(rest)).then_some(ContextChange::HiddenSql)
     }
 
     /// A literal of a statement that runs text.
@@ -246,13 +245,15 @@ impl Search<'_> {
 fn is_given_text(tokens: &[Token<'_>]) -> bool {
     match Word::of(tokens.first()).as_str() {
         "do" | "execute" => true,
-        "create" => is_routine(tokens),
-        _ => false,
+        _ => is_routine(tokens),
     }
 }
 
 /// `CREATE [OR REPLACE] FUNCTION`, `ALTER PROCEDURE`, `ALTER ROUTINE` …
 fn is_routine(tokens: &[Token<'_>]) -> bool {
+    if !matches!(Word::of(tokens.first()).as_str(), "create" | "alter") {
+        return false;
+    }
     let or_replace = tokens.get(1).is_some_and(|token| token.is_word("or"));
     let kind = Word::of(tokens.get(if or_replace { 3 } else { 1 }));
     matches!(kind.as_str(), "function" | "procedure" | "routine")
@@ -270,6 +271,12 @@ fn is_call_in(tokens: &[Token<'_>], names: &[&str]) -> bool {
         TokenKind::QuotedIdent => names.iter().any(|name| is_named(token, name)),
         _ => false,
     }
+}
+
+/// Whether a parenthesis opens and the first argument behind it is one literal and no more.
+fn is_literal_argument(tokens: &[Token<'_>]) -> bool {
+    let literal = tokens.get(1).is_some_and(|first| literal::value(first).is_some());
+    literal && tokens.get(2).is_some_and(|next| next.is_punct(",") || next.is_punct(")"))
 }
 
 /// Whether the token is this name, with quotes or without. Quoted names keep their case; looking

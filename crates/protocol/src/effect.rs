@@ -105,8 +105,8 @@ fn calls_nothing_unknown(statement: &[Token<'_>], at: usize) -> bool {
     match parts {
         1 => {
             word.is_in(KEYWORDS)
-                || is_clause(word.as_str(), lead, back(3))
                 || word.is_in(SESSION_NEUTRAL) && !lead.is_some_and(|lead| lead.is_punct("."))
+                || is_clause(word.as_str(), lead, back(3))
         }
         2 => {
             Word::of(back(3)).as_str() == "pg_catalog"

@@ -13,6 +13,7 @@
 //! `order`: callers should write one kind or the other.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
@@ -192,6 +193,8 @@ struct Output<'a> {
     old_chars: usize,
     new_chars: usize,
     order: Vec<usize>,
+    /// The number `n` of the `$n` that each index became.
+    places: BTreeMap<usize, usize>,
     edits: Vec<Edit>,
 }
 
@@ -204,6 +207,7 @@ impl<'a> Output<'a> {
             old_chars: 0,
             new_chars: 0,
             order: Vec::new(),
+            places: BTreeMap::new(),
             edits: Vec::new(),
         }
     }
@@ -235,12 +239,10 @@ impl<'a> Output<'a> {
     }
 
     fn number(&mut self, index: usize) -> usize {
-        let known = self.order.iter().position(|seen| *seen == index);
-        let place = known.unwrap_or_else(|| {
+        *self.places.entry(index).or_insert_with(|| {
             self.order.push(index);
-            self.order.len() - 1
-        });
-        place + 1
+            self.order.len()
+        })
     }
 
     fn finish(mut self) -> Rewritten<'a> {

@@ -102,7 +102,25 @@ pub fn tokens(sql: &str) -> Tokens<'_> {
 
 /// The tokens of a text that are neither space nor comment.
 pub fn significant(sql: &str) -> impl Iterator<Item = Token<'_>> + Clone {
-    tokens(sql).filter(|token| !token.is_space())
+    let mut scan = tokens(sql);
+    std::iter::from_fn(move || {
+        loop {
+            scan.skip_whitespace();
+            let token = scan.next()?;
+            if !token.is_space() {
+                return Some(token);
+            }
+        }
+    })
+}
+
+/// The significant tokens in one piece, for whoever looks back and forth.
+pub(crate) fn collect(sql: &str) -> Vec<Token<'_>> {
+    // Seldom more than one token to three bytes; the bound keeps a long literal from costing much.
+    const TOKENS_GUESS_MAX: usize = 256;
+    let mut tokens = Vec::with_capacity((sql.len() / 3).min(TOKENS_GUESS_MAX));
+    tokens.extend(significant(sql));
+    tokens
 }
 
 /// The tokens of a text, one after the other.
@@ -116,6 +134,11 @@ impl<'a> Tokens<'a> {
     /// Goes on at this byte offset instead. One inside a character ends the tokens.
     pub fn seek(&mut self, at: usize) {
         self.at = at;
+    }
+
+    fn skip_whitespace(&mut self) {
+        let rest = self.sql.as_bytes().get(self.at..).unwrap_or_default();
+        self.at += rest.iter().take_while(|byte| is_space(**byte)).count();
     }
 }
 
@@ -302,10 +325,15 @@ fn number(s: &[u8]) -> usize {
     end
 }
 
+/// PostgreSQL refuses operators of more than 63 bytes, so what lies behind this many decides
+/// nothing. Without the bound a long row of signs, each a token, would be read from each sign on.
+const OPERATOR_LOOKAHEAD: usize = 66;
+
 /// An operator ends before a comment, and loses trailing signs unless one of the characters that
 /// standard SQL does not use is in it: `a*-1` is a product, `@-` is one operator.
 fn operator(s: &[u8]) -> (TokenKind, usize) {
-    let all = s.get(..run(s, 1, is_operator)).unwrap_or(s);
+    let near = s.get(..OPERATOR_LOOKAHEAD).unwrap_or(s);
+    let all = near.get(..run(near, 1, is_operator)).unwrap_or(near);
     let comment = all.windows(2).position(|pair| pair == b"--" || pair == b"/*");
     let mut text = comment.and_then(|end| all.get(..end)).unwrap_or(all);
     let unusual = text.iter().any(|byte| b"~!@#^&|`?%".contains(byte));
@@ -319,22 +347,52 @@ fn operator(s: &[u8]) -> (TokenKind, usize) {
     (kind, text.len())
 }
 
-/// The vertical tab counts since PostgreSQL 16; before, it is a syntax error anyway.
+/// What a byte may be part of, one bit each.
+const SPACE: u8 = 1;
+const NUMBER: u8 = 2;
+const IDENT: u8 = 4;
+const OPERATOR: u8 = 8;
+
+/// One look instead of a row of comparisons: most of the time here goes into asking this.
+static CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < classes.len() {
+        classes[byte] = match byte as u8 {
+            // The vertical tab counts since PostgreSQL 16; before, it is a syntax error anyway.
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => SPACE,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' => IDENT | NUMBER,
+            b'$' | 0x80.. => IDENT,
+            b'~' | b'!' | b'@' | b'#' | b'^' | b'&' | b'|' | b'`' | b'?' | b'+' | b'-' | b'*'
+            | b'/' | b'%' | b'<' | b'>' | b'=' => OPERATOR,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+}
+
+fn is_class(byte: u8, class: u8) -> bool {
+    CLASSES[usize::from(byte)] & class != 0
+}
+
 fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
+    is_class(byte, SPACE)
 }
 
 /// Whether the byte may stand inside a name.
 pub(crate) fn is_ident(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte >= 0x80 || matches!(byte, b'_' | b'$')
+    is_class(byte, IDENT)
 }
 
 fn is_number(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
+    is_class(byte, NUMBER)
 }
 
 fn is_operator(byte: u8) -> bool {
-    b"~!@#^&|`?+-*/%<>=".contains(&byte)
+    is_class(byte, OPERATOR)
 }
 
 #[cfg(test)]

@@ -7,6 +7,10 @@ use crate::literal;
 use crate::scan::{Token, TokenKind};
 use crate::word::{NAME_LEN_MAX, Word};
 
+/// Longer than any setting that is protected; keeps endless chains of points from being read from
+/// every one of their parts on.
+const NAME_BYTES_MAX: usize = 1024;
+
 /// Judges what follows SET.
 pub(crate) fn set(tokens: &[Token<'_>], protected: &[&str]) -> Option<ContextChange> {
     let tokens = without_scope(tokens);
@@ -127,6 +131,9 @@ fn name<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<Name<'t, 'a>> {
         if !is_point(behind.first()) {
             name.make_ascii_lowercase();
             return Some(Ok((name, behind)));
+        }
+        if name.len() > NAME_BYTES_MAX {
+            return None;
         }
         name.push('.');
         rest = behind.get(1..)?;

@@ -5,7 +5,7 @@
 //! they may do to the session is therefore limited by who may create functions, not here.
 
 use crate::effect;
-use crate::scan::{Token, significant};
+use crate::scan::{self, Token};
 use crate::word::Word;
 
 /// The command a statement is.
@@ -136,7 +136,7 @@ pub struct Statement<'a> {
 /// Looks at a text as a whole.
 #[must_use]
 pub fn examine(sql: &str) -> Examined {
-    let tokens: Vec<Token<'_>> = significant(sql).collect();
+    let tokens = scan::collect(sql);
     let mut parts = split(&tokens);
     let first = parts.next().unwrap_or_default();
     let others = parts.count();
@@ -154,7 +154,7 @@ pub fn examine(sql: &str) -> Examined {
 /// inside a BEGIN ATOMIC body parts nothing.
 #[must_use]
 pub fn statements(sql: &str) -> Vec<Statement<'_>> {
-    let tokens: Vec<Token<'_>> = significant(sql).collect();
+    let tokens = scan::collect(sql);
     split(&tokens)
         .filter_map(|part| {
             let start = part.first()?.start;

@@ -278,7 +278,7 @@ fn what_is_allowed() {
         "create role_x",
         "begin",
         "create function f() language plpgsql as $$begin update t set role = 1; end$$",
-        "create function f() returns int begin atomic update t set role = 1; select 1; end",
+        "create function f() returns int begin atomic update t set a = 1; select 1; end",
         "create function f() returns int language sql set work_mem = '1MB' as 'select 1'",
         "do $$begin execute 'select 1'; end$$",
         "do $$declare a text := 'x'; begin null; end$$",

@@ -122,6 +122,16 @@ fn what_does_not_end_is_one_token_to_the_end() {
     }
 }
 
+/// Read from each sign on, these would take minutes.
+#[test]
+fn long_rows_of_signs_are_read_once() {
+    let sql = "+".repeat(200_000);
+    assert_eq!(tokens(&sql).count(), 200_000);
+    let longest = "@".repeat(63);
+    assert_eq!(show(&format!("a{longest}--+\nb")), format!("a Operator<{longest}> b"));
+    assert_eq!(show(&format!("a{longest}+--")).matches("Operator").count(), 1);
+}
+
 #[test]
 fn seeking_goes_on_elsewhere() {
     let mut scan = tokens("a 'ä' b");
