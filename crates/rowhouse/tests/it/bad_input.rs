@@ -108,20 +108,36 @@ const MEMBERS: &[(&str, &str, &str)] = &[
     ("parameters_of_numbers", "parameters", "[1]"),
     ("parameter_without_name", "parameters", r#"[{"value": {"longValue": 1}}]"#),
     ("parameter_without_value", "parameters", r#"[{"name": "x", "value": {}}]"#),
-    ("value_of_two", "parameters", r#"[{"name": "x", "value": {"longValue": 1, "stringValue": "1"}}]"#),
+    (
+        "value_of_two",
+        "parameters",
+        r#"[{"name": "x", "value": {"longValue": 1, "stringValue": "1"}}]"#,
+    ),
     ("value_unknown", "parameters", r#"[{"name": "x", "value": {"intValue": 1}}]"#),
     ("value_plain", "parameters", r#"[{"name": "x", "value": 1}]"#),
     ("long_fraction", "parameters", r#"[{"name": "x", "value": {"longValue": 1.5}}]"#),
     ("long_text", "parameters", r#"[{"name": "x", "value": {"longValue": "1"}}]"#),
-    ("long_too_long", "parameters", r#"[{"name": "x", "value": {"longValue": 9223372036854775808}}]"#),
+    (
+        "long_too_long",
+        "parameters",
+        r#"[{"name": "x", "value": {"longValue": 9223372036854775808}}]"#,
+    ),
     ("long_exponent", "parameters", r#"[{"name": "x", "value": {"longValue": 1e300}}]"#),
     ("double_text", "parameters", r#"[{"name": "x", "value": {"doubleValue": "many"}}]"#),
     ("boolean_text", "parameters", r#"[{"name": "x", "value": {"booleanValue": "true"}}]"#),
     ("boolean_number", "parameters", r#"[{"name": "x", "value": {"booleanValue": 1}}]"#),
     ("text_number", "parameters", r#"[{"name": "x", "value": {"stringValue": 1}}]"#),
     ("blob_no_base64", "parameters", r#"[{"name": "x", "value": {"blobValue": "no base64!"}}]"#),
-    ("hint_unknown", "parameters", r#"[{"name": "x", "value": {"stringValue": "1"}, "typeHint": "MONEY"}]"#),
-    ("hint_number", "parameters", r#"[{"name": "x", "value": {"stringValue": "1"}, "typeHint": 1}]"#),
+    (
+        "hint_unknown",
+        "parameters",
+        r#"[{"name": "x", "value": {"stringValue": "1"}, "typeHint": "MONEY"}]"#,
+    ),
+    (
+        "hint_number",
+        "parameters",
+        r#"[{"name": "x", "value": {"stringValue": "1"}, "typeHint": 1}]"#,
+    ),
     ("name_number", "parameters", r#"[{"name": 1, "value": {"stringValue": "1"}}]"#),
     ("transaction_number", "transactionId", "1"),
     ("transaction_object", "transactionId", "{}"),
@@ -216,7 +232,9 @@ fn a_body_that_is_too_large(stand: &Stand) {
 
 fn unknown_operations(stand: &Stand) {
     let tenant = stand.tenant("tenant_1");
-    for path in ["/", "/execute", "/Execute/", "/Execute2", "//Execute", "/%45xecute", "/metrics", "/livez"] {
+    for path in
+        ["/", "/execute", "/Execute/", "/Execute2", "//Execute", "/%45xecute", "/metrics", "/livez"]
+    {
         let request = Request::post("/", &tenant.body(json!({"sql": "select 1"})));
         let answer = tenant.send(&Request { path: path.to_owned(), ..request });
         answer.fails("UnknownOperationException", "");

@@ -1,2 +1,4 @@
 use crate::case::Case;
-pub fn cases() -> Vec<Case> { Vec::new() }
+pub fn cases() -> Vec<Case> {
+    Vec::new()
+}

@@ -29,8 +29,7 @@ pub fn cases() -> Vec<Case> {
         case(name, move |stand| assert_eq!(stand.tenant("tenant_1").execute(sql).text(), body))
     });
     cases.extend(bodies);
-    let modules =
-        [batches::cases(), parameters::cases(), targets::cases(), transactions::cases()];
+    let modules = [batches::cases(), parameters::cases(), targets::cases(), transactions::cases()];
     cases.extend(modules.into_iter().flatten());
     cases.extend(values::cases());
     cases
@@ -86,11 +85,7 @@ const BODIES: &[(&str, &str, &str)] = &[
         "select 1; select 2",
         r#"{"__type":"ValidationException","message":"Multistatements aren't supported."}"#,
     ),
-    (
-        "only_space",
-        " ",
-        r#"{"__type":"ValidationException","message":"SQL is empty"}"#,
-    ),
+    ("only_space", " ", r#"{"__type":"ValidationException","message":"SQL is empty"}"#),
 ];
 
 fn metadata_describes_columns(stand: &Stand) {
@@ -123,9 +118,8 @@ fn records_as_json(stand: &Stand) {
 fn numbers_as_the_caller_wants_them(stand: &Stand) {
     let tenant = stand.tenant("tenant_1");
     let sql = "select 12::int8, 1.5::numeric";
-    let ask = |options: serde_json::Value| {
-        tenant.sql(sql).with("resultSetOptions", options).run().rows()
-    };
+    let ask =
+        |options: serde_json::Value| tenant.sql(sql).with("resultSetOptions", options).run().rows();
     assert_eq!(ask(json!({})), json!([[12, "1.5"]]));
     assert_eq!(ask(json!({"longReturnType": "STRING"})), json!([["12", "1.5"]]));
     assert_eq!(ask(json!({"decimalReturnType": "DOUBLE_OR_LONG"})), json!([[12, 1.5]]));

@@ -23,7 +23,7 @@ use oracle::{Oracle, Who};
 /// Far above what a look takes.
 const SOON: Duration = Duration::from_secs(20);
 /// Enough runs for a statement that is taken for harmless and fast to get into the fast lane.
-const OFTEN: usize = 7;
+const OFTEN: usize = 5;
 
 /// The trials.
 pub fn cases() -> Vec<Case> {
@@ -37,7 +37,8 @@ pub fn cases() -> Vec<Case> {
         ],
     );
     for (number, act) in ACTS.iter().enumerate() {
-        for who in whos {
+        // An administrator in the role of tenants is an application by another name: some will do.
+        for who in whos.into_iter().filter(|who| *who != Who::Admin || number % 4 == 0) {
             let name = format!("leak::{}::{number:03}::{}", who.name(), act.sql());
             cases.push(case(name, move |stand| no_trace(stand, who, act)));
         }
@@ -51,14 +52,11 @@ fn no_trace(stand: &Stand, who: Who, act: &Act) {
     let person = oracle.caller();
     do_it(&oracle, &person, act);
     oracle.look("done once");
-    // An administrator in the role of tenants differs from an application by its name only.
-    if !act.takes_time() && who != Who::Admin {
+    if !act.takes_time() {
         for _ in 0..OFTEN {
             do_it(&oracle, &person, act);
         }
         oracle.look("done often");
-    }
-    if !act.takes_time() && who != Who::Admin {
         in_transaction(&oracle, &person, act).commit();
         oracle.look("committed");
     }
@@ -113,11 +111,11 @@ fn the_oracle_sees(stand: &Stand) {
         ("create temp table note as select 'tenant_3' as tenant", "row"),
         ("prepare secret as select 1", "prepared"),
         ("declare secret cursor with hold for select 1", "cursor"),
-        ("select pg_advisory_lock(1)", "lock"),
+        ("select pg_advisory_lock(KEY)", "lock"),
         ("listen secret", "channel"),
         ("select nextval('numbers')", "lastval"),
     ] {
-        direct.query(act);
+        direct.query(&oracle.spell(act));
         // A look that is refused has seen enough.
         let after = direct.try_query(&oracle.looks());
         let seen = after.as_ref().map_or(true, |rows| {

@@ -56,9 +56,8 @@ impl Stand {
     pub fn gateway(&self, name: &'static str, settings: &[(&str, &str)]) -> Arc<Gateway> {
         let address = &self.cluster().address;
         let mut gateways = self.gateways.lock().unwrap_or_else(|broken| broken.into_inner());
-        let gateway = gateways
-            .entry(name)
-            .or_insert_with(|| Arc::new(Gateway::serve(address, settings)));
+        let gateway =
+            gateways.entry(name).or_insert_with(|| Arc::new(Gateway::serve(address, settings)));
         Arc::clone(gateway)
     }
 

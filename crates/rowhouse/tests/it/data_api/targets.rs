@@ -24,7 +24,8 @@ pub fn cases() -> Vec<Case> {
 fn what_is_unknown(stand: &Stand) {
     let arn = "arn:aws:rds:us-east-1:000000000000:cluster:nosuch";
     let person = stand.tenant("tenant_1").naming("resourceArn", arn);
-    for answer in [person.execute("select 1"), person.call("/BeginTransaction", &person.body(json!({})))]
+    for answer in
+        [person.execute("select 1"), person.call("/BeginTransaction", &person.body(json!({})))]
     {
         answer.fails(
             "HttpEndpointNotEnabledException",
@@ -41,10 +42,8 @@ fn what_is_unknown(stand: &Stand) {
 }
 
 fn what_is_not_for_this_caller(stand: &Stand) {
-    let denied: [(Person, &[&str]); 2] = [
-        (stand.tenant("tenant_1"), &["owner", "admin", "locked_out"]),
-        (stand.app(), &["admin"]),
-    ];
+    let denied: [(Person, &[&str]); 2] =
+        [(stand.tenant("tenant_1"), &["owner", "admin", "locked_out"]), (stand.app(), &["admin"])];
     for (person, secrets) in denied {
         for secret in secrets {
             let person = person.again().via(secret);
@@ -83,7 +82,8 @@ fn another_database(stand: &Stand) {
 }
 
 fn each_caller_is_its_role(stand: &Stand) {
-    let sql = "select session_user || ' ' || coalesce(current_setting('app.current_tenant', true), '')";
+    let sql =
+        "select session_user || ' ' || coalesce(current_setting('app.current_tenant', true), '')";
     for (person, expected) in [
         (stand.tenant("tenant_1"), "it_app tenant_1"),
         (stand.tenant("tenant_2").via("reader"), "it_reader tenant_2"),

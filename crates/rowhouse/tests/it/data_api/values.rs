@@ -52,9 +52,21 @@ const OUT: &[(&str, &str, &str)] = &[
     ("bytea_empty", "''::bytea", r#"{"blobValue":""}"#),
     ("date", "'2024-02-29'::date", r#"{"stringValue":"2024-02-29"}"#),
     ("time", "'23:59:59.5'::time", r#"{"stringValue":"23:59:59.5"}"#),
-    ("timestamp", "'2024-01-15 10:30:00.123450'::timestamp", r#"{"stringValue":"2024-01-15 10:30:00.12345"}"#),
-    ("timestamptz", "'2024-01-15 10:30:00+02'::timestamptz", r#"{"stringValue":"2024-01-15 08:30:00"}"#),
-    ("uuid", "'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'::uuid", r#"{"stringValue":"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}"#),
+    (
+        "timestamp",
+        "'2024-01-15 10:30:00.123450'::timestamp",
+        r#"{"stringValue":"2024-01-15 10:30:00.12345"}"#,
+    ),
+    (
+        "timestamptz",
+        "'2024-01-15 10:30:00+02'::timestamptz",
+        r#"{"stringValue":"2024-01-15 08:30:00"}"#,
+    ),
+    (
+        "uuid",
+        "'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'::uuid",
+        r#"{"stringValue":"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}"#,
+    ),
     ("json", r#"'{"a": [1, 2]}'::json"#, r#"{"stringValue":"{\"a\":[1,2]}"}"#),
     ("jsonb", r#"'{"b": 1, "a": "x y"}'::jsonb"#, r#"{"stringValue":"{\"a\":\"x y\",\"b\":1}"}"#),
     ("enum", "'happy'::mood", r#"{"stringValue":"happy"}"#),
@@ -65,17 +77,33 @@ const OUT: &[(&str, &str, &str)] = &[
     ("bool_array", "'{t,f}'::bool[]", r#"{"arrayValue":{"booleanValues":[true,false]}}"#),
     ("float_array", "'{3.14,2.71}'::real[]", r#"{"arrayValue":{"doubleValues":[3.14,2.71]}}"#),
     ("numeric_array", "'{1.50,2}'::numeric[]", r#"{"arrayValue":{"stringValues":["1.50","2"]}}"#),
-    ("text_array", r#"array['a,b', 'c"d', '', null, 'NULL', '\']"#, r#"{"arrayValue":{"stringValues":["a,b","c\"d","",null,"NULL","\\"]}}"#),
+    (
+        "text_array",
+        r#"array['a,b', 'c"d', '', null, 'NULL', '\']"#,
+        r#"{"arrayValue":{"stringValues":["a,b","c\"d","",null,"NULL","\\"]}}"#,
+    ),
     ("empty_array", "'{}'::int[]", r#"{"arrayValue":{"longValues":[]}}"#),
-    ("uuid_array", "array['a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid]", r#"{"arrayValue":{"stringValues":["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"]}}"#),
-    ("date_array", "array['2024-02-29'::date]", r#"{"arrayValue":{"stringValues":["2024-02-29"]}}"#),
+    (
+        "uuid_array",
+        "array['a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid]",
+        r#"{"arrayValue":{"stringValues":["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"]}}"#,
+    ),
+    (
+        "date_array",
+        "array['2024-02-29'::date]",
+        r#"{"arrayValue":{"stringValues":["2024-02-29"]}}"#,
+    ),
 ];
 
 /// A column of `value`, the parameter that is put into it, and the field that it comes out as.
 const IN: &[(&str, &str, &str)] = &[
     ("i2", r#"{"value":{"longValue":-5}}"#, r#"{"longValue":-5}"#),
     ("i4", r#"{"value":{"longValue":2147483647}}"#, r#"{"longValue":2147483647}"#),
-    ("i8", r#"{"value":{"longValue":-9223372036854775808}}"#, r#"{"longValue":-9223372036854775808}"#),
+    (
+        "i8",
+        r#"{"value":{"longValue":-9223372036854775808}}"#,
+        r#"{"longValue":-9223372036854775808}"#,
+    ),
     ("i8", r#"{"value":{"stringValue":"12"}}"#, r#"{"longValue":12}"#),
     ("i4", r#"{"value":{"isNull":true}}"#, r#"{"isNull":true}"#),
     ("f4", r#"{"value":{"doubleValue":2.5}}"#, r#"{"doubleValue":2.5}"#),
@@ -83,10 +111,18 @@ const IN: &[(&str, &str, &str)] = &[
     ("f8", r#"{"value":{"doubleValue":"NaN"}}"#, r#"{"doubleValue":"NaN"}"#),
     ("f8", r#"{"value":{"doubleValue":"-Infinity"}}"#, r#"{"doubleValue":"-Infinity"}"#),
     ("f8", r#"{"value":{"longValue":3}}"#, r#"{"doubleValue":3}"#),
-    ("n", r#"{"value":{"stringValue":"19.99"},"typeHint":"DECIMAL"}"#, r#"{"stringValue":"19.9900"}"#),
+    (
+        "n",
+        r#"{"value":{"stringValue":"19.99"},"typeHint":"DECIMAL"}"#,
+        r#"{"stringValue":"19.9900"}"#,
+    ),
     ("n", r#"{"value":{"stringValue":"19.99"}}"#, r#"{"stringValue":"19.9900"}"#),
     ("n", r#"{"value":{"longValue":7}}"#, r#"{"stringValue":"7.0000"}"#),
-    ("t", r#"{"value":{"stringValue":"it's :x -- é🐘\n"}}"#, r#"{"stringValue":"it's :x -- é🐘\n"}"#),
+    (
+        "t",
+        r#"{"value":{"stringValue":"it's :x -- é🐘\n"}}"#,
+        r#"{"stringValue":"it's :x -- é🐘\n"}"#,
+    ),
     ("t", r#"{"value":{"stringValue":""}}"#, r#"{"stringValue":""}"#),
     ("t", r#"{"value":{"isNull":true}}"#, r#"{"isNull":true}"#),
     ("v", r#"{"value":{"stringValue":"short"}}"#, r#"{"stringValue":"short"}"#),
@@ -94,16 +130,52 @@ const IN: &[(&str, &str, &str)] = &[
     ("b", r#"{"value":{"booleanValue":false}}"#, r#"{"booleanValue":false}"#),
     ("y", r#"{"value":{"blobValue":"AP8Q"}}"#, r#"{"blobValue":"AP8Q"}"#),
     ("y", r#"{"value":{"blobValue":""}}"#, r#"{"blobValue":""}"#),
-    ("d", r#"{"value":{"stringValue":"2024-02-29"},"typeHint":"DATE"}"#, r#"{"stringValue":"2024-02-29"}"#),
+    (
+        "d",
+        r#"{"value":{"stringValue":"2024-02-29"},"typeHint":"DATE"}"#,
+        r#"{"stringValue":"2024-02-29"}"#,
+    ),
     ("d", r#"{"value":{"stringValue":"2024-02-29"}}"#, r#"{"stringValue":"2024-02-29"}"#),
-    ("ti", r#"{"value":{"stringValue":"10:11:12.5"},"typeHint":"TIME"}"#, r#"{"stringValue":"10:11:12.5"}"#),
-    ("ts", r#"{"value":{"stringValue":"2024-01-15 10:30:00.5"},"typeHint":"TIMESTAMP"}"#, r#"{"stringValue":"2024-01-15 10:30:00.5"}"#),
-    ("tz", r#"{"value":{"stringValue":"2024-01-15 10:30:00+02"}}"#, r#"{"stringValue":"2024-01-15 08:30:00"}"#),
-    ("tz", r#"{"value":{"stringValue":"2024-01-15 10:30:00"},"typeHint":"TIMESTAMP"}"#, r#"{"stringValue":"2024-01-15 10:30:00"}"#),
-    ("u", r#"{"value":{"stringValue":"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"},"typeHint":"UUID"}"#, r#"{"stringValue":"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}"#),
-    ("u", r#"{"value":{"stringValue":"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}}"#, r#"{"stringValue":"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}"#),
-    ("j", r#"{"value":{"stringValue":"{\"b\": 1, \"a\": 2}"},"typeHint":"JSON"}"#, r#"{"stringValue":"{\"b\":1,\"a\":2}"}"#),
-    ("jb", r#"{"value":{"stringValue":"{\"b\": 1, \"a\": 2}"},"typeHint":"JSON"}"#, r#"{"stringValue":"{\"a\":2,\"b\":1}"}"#),
+    (
+        "ti",
+        r#"{"value":{"stringValue":"10:11:12.5"},"typeHint":"TIME"}"#,
+        r#"{"stringValue":"10:11:12.5"}"#,
+    ),
+    (
+        "ts",
+        r#"{"value":{"stringValue":"2024-01-15 10:30:00.5"},"typeHint":"TIMESTAMP"}"#,
+        r#"{"stringValue":"2024-01-15 10:30:00.5"}"#,
+    ),
+    (
+        "tz",
+        r#"{"value":{"stringValue":"2024-01-15 10:30:00+02"}}"#,
+        r#"{"stringValue":"2024-01-15 08:30:00"}"#,
+    ),
+    (
+        "tz",
+        r#"{"value":{"stringValue":"2024-01-15 10:30:00"},"typeHint":"TIMESTAMP"}"#,
+        r#"{"stringValue":"2024-01-15 10:30:00"}"#,
+    ),
+    (
+        "u",
+        r#"{"value":{"stringValue":"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"},"typeHint":"UUID"}"#,
+        r#"{"stringValue":"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}"#,
+    ),
+    (
+        "u",
+        r#"{"value":{"stringValue":"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}}"#,
+        r#"{"stringValue":"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}"#,
+    ),
+    (
+        "j",
+        r#"{"value":{"stringValue":"{\"b\": 1, \"a\": 2}"},"typeHint":"JSON"}"#,
+        r#"{"stringValue":"{\"b\":1,\"a\":2}"}"#,
+    ),
+    (
+        "jb",
+        r#"{"value":{"stringValue":"{\"b\": 1, \"a\": 2}"},"typeHint":"JSON"}"#,
+        r#"{"stringValue":"{\"a\":2,\"b\":1}"}"#,
+    ),
     ("jb", r#"{"value":{"stringValue":"[1]"}}"#, r#"{"stringValue":"[1]"}"#),
     ("m", r#"{"value":{"stringValue":"sad"}}"#, r#"{"stringValue":"sad"}"#),
     ("ai", r#"{"value":{"stringValue":"{1,2}"}}"#, r#"{"arrayValue":{"longValues":[1,2]}}"#),
@@ -150,8 +222,7 @@ fn a_wrong_text_is_an_error_of_postgresql(stand: &Stand) {
         ("DECIMAL", "1,5", "22P02"),
         ("TIME", "25:00", "22008"),
     ] {
-        let parameter =
-            json!({"name": "v", "value": {"stringValue": text}, "typeHint": hint});
+        let parameter = json!({"name": "v", "value": {"stringValue": text}, "typeHint": hint});
         let answer = tenant.sql("select :v").parameter(parameter).run();
         let stated = answer.status == 400 && answer.exception() != "InternalServerErrorException";
         assert!(stated, "{hint}: {}", answer.text());
@@ -170,7 +241,8 @@ fn array_parameters_are_refused(stand: &Stand) {
 
 /// Many values in one call, out as they went in.
 fn numbers_from_end_to_end(stand: &Stand) {
-    let numbers: Vec<i64> = (0..63).flat_map(|bit| [1 << bit, -(1 << bit), (1 << bit) - 1]).collect();
+    let numbers: Vec<i64> =
+        (0..63).flat_map(|bit| [1 << bit, -(1 << bit), (1 << bit) - 1]).collect();
     let tenant = stand.tenant("tenant_1");
     let list: Vec<String> = (0..numbers.len()).map(|index| format!(":p{index}")).collect();
     let mut call = tenant.sql(&list.join(", ").replace(":p0,", "select :p0,"));

@@ -120,9 +120,11 @@ impl<'s> Oracle<'s> {
         let (app, tenant) = (self.gateway.app(), self.gateway.tenant("tenant_2"));
         let look = self.spell(CLEAN_LOOK);
         let unknown = || format!("{look} /* {} */", LOOKS.fetch_add(1, Ordering::Relaxed));
-        self.compare(&format!("{after}, on the connection as it was left"), &self.expected.app, || {
-            app.execute(&unknown())
-        });
+        self.compare(
+            &format!("{after}, on the connection as it was left"),
+            &self.expected.app,
+            || app.execute(&unknown()),
+        );
         self.compare(&format!("{after}, by a tenant"), &self.expected.tenant, || {
             tenant.execute(&unknown())
         });
@@ -155,8 +157,9 @@ impl<'s> Oracle<'s> {
             if difference.is_empty() {
                 return;
             }
-            let seen_from_elsewhere =
-                difference.iter().all(|line| line.starts_with("+ lock") || line.starts_with("+ temp"));
+            let seen_from_elsewhere = difference
+                .iter()
+                .all(|line| line.starts_with("+ lock") || line.starts_with("+ temp"));
             let wait = seen_from_elsewhere && Instant::now() < deadline;
             assert!(wait, "{place}:\n{}", difference.join("\n"));
             // Nobody tells when a backend has ended.
