@@ -25,7 +25,7 @@ use crate::http::Phase;
 use crate::net::{adopt, bind_shared};
 use crate::observe::{Event, Observer, init_log};
 use crate::session::Peers;
-use shard::{Shard, ShardHandle};
+use shard::{NOT_TOLD, Shard, ShardHandle};
 
 /// How often the drain looks whether transactions are still open.
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
@@ -169,11 +169,11 @@ async fn stop(
     observer.emit(&Event::Draining);
     let _ = phase.send(Phase::Draining);
     let deadline = Instant::now() + config.limits.drain_timeout;
-    let open = || shards.iter().map(|s| s.open_transactions.load(Ordering::Relaxed)).sum::<usize>();
-    while open() > 0 && Instant::now() < deadline {
+    let open = || shards.iter().map(|shard| shard.open_transactions.load(Ordering::Relaxed));
+    while open().any(|count| count > 0) && Instant::now() < deadline {
         tokio::time::sleep(DRAIN_LOOK).await;
     }
-    let cut_off = open();
+    let cut_off = open().filter(|count| *count != NOT_TOLD).sum();
     let _ = phase.send(Phase::Closing);
     for shard in shards {
         // A shard that does not end in time is left behind; the process ends all the same.

@@ -20,6 +20,9 @@ const COUNT_INTERVAL: Duration = Duration::from_millis(10);
 /// After `Closing`, answers under way have this long to be sent.
 const LAST_ANSWERS: Duration = Duration::from_millis(1500);
 
+/// What a shard tells before it has begun to drain: not none, or the drain would be over before it is.
+pub const NOT_TOLD: usize = usize::MAX;
+
 /// What a shard is made of.
 pub struct Shard {
     /// Its number, which transaction ids carry.
@@ -42,7 +45,7 @@ pub struct Shard {
 
 /// A running shard.
 pub struct ShardHandle {
-    /// Explicit transactions it has open; exact while it drains.
+    /// Explicit transactions it has open; [`NOT_TOLD`] until it drains.
     pub open_transactions: Arc<AtomicUsize>,
     /// Done when it has ended.
     pub ended: oneshot::Receiver<()>,
@@ -51,13 +54,14 @@ pub struct ShardHandle {
 impl Shard {
     /// Starts the thread.
     pub fn start(self) -> io::Result<ShardHandle> {
-        let open_transactions = Arc::new(AtomicUsize::new(0));
+        let open_transactions = Arc::new(AtomicUsize::new(NOT_TOLD));
         let (ending, ended) = oneshot::channel();
         let counter = Arc::clone(&open_transactions);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new().name(format!("shard-{}", self.number)).spawn(move || {
             let local = LocalSet::new();
             local.block_on(&runtime, self.run(&counter));
+            counter.store(0, Ordering::Relaxed);
             drop(local);
             let _ = ending.send(());
         })?;

@@ -177,7 +177,8 @@ impl FastLink {
     }
 
     /// What has to be sent before a statement can be bound by name; from then on it counts as
-    /// known. Should its `Parse` fail, [`FastLink::forget`] sets that right.
+    /// known. Should its `Parse` fail, the next run is refused and [`FastLink::forget`] sets that
+    /// right; to forget it at once could leave it on the server for good.
     pub fn prepare(&self, id: u32) -> Preparation {
         let tick = self.clock.get() + 1;
         self.clock.set(tick);

@@ -126,7 +126,9 @@ impl Run<'_> {
                 read_answer(&reply, request.commands_before(), known)
             });
         match &answer {
-            Err(Failure::Server(error)) if preparation.parse || is_stale(error) => fast.forget(id),
+            // After any other error the server may know the statement, and then must be told to close
+            // it one day. If its Parse has failed, the next run finds out and comes here.
+            Err(Failure::Server(error)) if is_stale(error) => fast.forget(id),
             // Nothing was appended, or everything behind the prologue was skipped.
             Err(Failure::Prologue(_) | Failure::Refused(_)) => {
                 fast.forget(id);
