@@ -22,6 +22,7 @@ pub fn secrets(server: &Address) -> Vec<(&'static str, &'static str, &str, &'sta
         ("app_user", "it_app", "it_app", "['tenant', 'app', 'admin']"),
         ("reader", "it_reader", "it_reader", "['tenant', 'app']"),
         ("owner", "it_owner", "it_owner", "['app', 'admin']"),
+        ("counted", "it_counted", "it_counted", "['app']"),
         ("locked_out", "it_reader", "a wrong password", "['app']"),
         ("admin", SUPERUSER, &server.password, "['admin']"),
     ]
@@ -41,6 +42,7 @@ const ROLES: &str = "
     create role it_app login password 'it_app';
     create role it_reader login password 'it_reader';
     create role it_owner login password 'it_owner';
+    create role it_counted login password 'it_counted';
     create role it_member nologin;
     grant it_member to it_app;
 ";

@@ -15,13 +15,13 @@ impl Act {
     /// What is sent.
     pub fn sql(&self) -> &'static str {
         match self {
-            Act::Run(sql) | Act::Slow(sql) | Act::Leave(sql) => sql,
+            Run(sql) | Slow(sql) | Leave(sql) => sql,
         }
     }
 
     /// Whether to do it often would take too long.
     pub fn takes_time(&self) -> bool {
-        !matches!(self, Act::Run(_))
+        !matches!(self, Run(_))
     }
 }
 
