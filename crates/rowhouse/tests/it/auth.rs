@@ -88,7 +88,8 @@ fn is_the_sentence(answer: &Answer) {
 }
 
 fn answered(stand: &Stand, request: &Request) {
-    // The application has no tenant, so the row is refused: by PostgreSQL, which is far behind the door.
+    // The application has no tenant, so the row is refused: by PostgreSQL, which is far behind the
+    // door.
     let answer = Client::connect(stand.main().http).ask(request).unwrap();
     answer.fails_with("42501");
 }
@@ -130,7 +131,7 @@ fn refused_headers() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("alg_of_a_public_key", one(&with(json!({"alg": "RS256", "kid": KEY_ID}), KEY))),
         ("alg_missing", one(&with(json!({"kid": KEY_ID}), KEY))),
         ("other_key", one(&with(header.clone(), "another key of more than 32 bytes, surely"))),
-        ("empty_key", one(&with(header.clone(), ""))),
+        ("empty_key", one(&with(header, ""))),
         ("unknown_kid", one(&with(json!({"alg": "HS256", "kid": "other"}), KEY))),
         ("kid_of_a_file", one(&with(json!({"alg": "HS256", "kid": "../../etc/passwd"}), KEY))),
         ("own_jwk", one(&with(json!({"alg": "HS256", "jwk": {"k": "AA"}}), "\0"))),
@@ -200,8 +201,10 @@ const SIGNERS: &[SignerCase] = &[
     ("unsigned_type", false, |signer| signer.unsigned.push("content-type".to_owned())),
 ];
 
-/// A change to a request after it was signed.
-const CHANGES: &[(&str, fn(Request) -> Request)] = &[
+/// A name, and what is done to a request after it was signed.
+type Change = (&'static str, fn(Request) -> Request);
+
+const CHANGES: &[Change] = &[
     ("body", |mut request| {
         request.body.push(b' ');
         request

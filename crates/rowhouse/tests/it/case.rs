@@ -15,7 +15,10 @@ pub fn case(name: impl Into<String>, run: impl FnOnce(&Stand) + Send + 'static) 
     Case { name: name.into(), run: Box::new(run) }
 }
 
+/// A trial that is a function, and its name.
+pub type Named<'n> = (&'n str, fn(&Stand));
+
 /// Trials that are functions, in a suite of that name.
-pub fn suite(name: &str, trials: &[(&str, fn(&Stand))]) -> Vec<Case> {
+pub fn suite(name: &str, trials: &[Named<'_>]) -> Vec<Case> {
     trials.iter().map(|&(trial, run)| case(format!("{name}::{trial}"), run)).collect()
 }

@@ -1,5 +1,5 @@
-//! Many callers of many tenants for a while, and meanwhile PostgreSQL crashes and is restarted: answers
-//! are right or say what is known, and what was said holds afterwards.
+//! Many callers of many tenants for a while, and meanwhile PostgreSQL crashes and is restarted:
+//! answers are right or say what is known, and what was said holds afterwards.
 //!
 //! `ROWHOUSE_SOAK_SECONDS` sets how long; the default is for every day.
 
@@ -30,8 +30,8 @@ pub fn cases() -> Vec<Case> {
 const CALLERS: u32 = 64;
 /// How long without further words.
 const SOAK_SECONDS: u64 = 15;
-/// After the server is back, callers are served within this time: the gateway's longest pause between
-/// attempts, and a busy machine.
+/// After the server is back, callers are served within this time: the gateway's longest pause
+/// between attempts, and a busy machine.
 const RECOVERY_MAX: Duration = Duration::from_secs(15);
 
 fn every_answer_holds(stand: &Stand) {

@@ -97,7 +97,8 @@ fn no_token_without_a_key(stand: &Stand) {
     let output = process::run(&mut command);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
     assert!(told(&output).contains("[token]"), "{}", told(&output));
-    let output = process::run(rowhouse().args(["token", "--tenant", "1"]).current_dir(folder.path()));
+    let output =
+        process::run(rowhouse().args(["token", "--tenant", "1"]).current_dir(folder.path()));
     assert_eq!(output.status.code(), Some(1));
     assert!(told(&output).contains("rowhouse dev"), "{}", told(&output));
 }

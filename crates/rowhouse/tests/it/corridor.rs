@@ -49,8 +49,8 @@ fn backends(stand: &Stand) -> u32 {
     stand.cluster().address.connect("it").value(sql).parse().unwrap()
 }
 
-/// A statement that is fast until its parameter makes it slow is sent away, and answered all the same;
-/// the others in the fast lane do not wait until it is done.
+/// A statement that is fast until its parameter makes it slow is sent away, and answered all the
+/// same; the others in the fast lane do not wait until it is done.
 fn slow_by_its_parameter(stand: &Stand) {
     let gateway = single(stand);
     let slow = gateway.tenant("tenant_1");
@@ -179,7 +179,8 @@ fn more_statements_than_are_kept(stand: &Stand) {
 /// Every request is on its way before any answer is read.
 fn hundreds_at_once(stand: &Stand) {
     let gateway = stand.main();
-    for sql in ["select tenant, count(*) from note group by tenant", "select tenant, 3 from note limit 1"]
+    for sql in
+        ["select tenant, count(*) from note group by tenant", "select tenant, 3 from note limit 1"]
     {
         let mut clients: Vec<(String, Client)> = (0..500)
             .map(|number| {
@@ -252,8 +253,9 @@ fn callers_that_leave(stand: &Stand) {
     drop(caller);
     // As many at once as there are connections, and none of them waits for somebody who left.
     std::thread::scope(|scope| {
-        let runs: Vec<_> =
-            (0..2).map(|_| scope.spawn(|| person().execute("select 1 from pg_sleep(0.3)"))).collect();
+        let runs: Vec<_> = (0..2)
+            .map(|_| scope.spawn(|| person().execute("select 1 from pg_sleep(0.3)")))
+            .collect();
         for run in runs {
             assert_eq!(run.join().unwrap().value(), 1);
         }
@@ -337,8 +339,8 @@ fn one_round_trip_for_one_statement(stand: &Stand) {
     let tenant = stand.tenant("tenant_1");
     let sql = "select count(*), min(current_setting('app.current_tenant')) from note";
     assert_eq!(tenant.execute(sql).rows(), json!([[3, "tenant_1"]]));
-    // The start of the transaction and that of the statement are apart by the prologue only; a round
-    // trip between them would show.
+    // The start of the transaction and that of the statement are apart by the prologue only; a
+    // round trip between them would show.
     let gap = "select extract(epoch from statement_timestamp() - now())::float8";
     let least = (0..20).map(|_| tenant.execute(gap).value().as_f64().unwrap()).fold(1.0, f64::min);
     assert!(least < 0.001, "{least} s between the prologue and the statement");

@@ -68,17 +68,28 @@ const BODIES: &[(&str, &str, &str)] = &[
     (
         "undefined_table",
         "select * from nosuch",
-        r#"{"__type":"DatabaseErrorException","message":"ERROR: relation \"nosuch\" does not exist; Position: 15; SQLState: 42P01"}"#,
+        concat!(
+            r#"{"__type":"DatabaseErrorException","#,
+            r#""message":"ERROR: relation \"nosuch\" does not exist; "#,
+            r#"Position: 15; SQLState: 42P01"}"#,
+        ),
     ),
     (
         "row_of_another_tenant",
         "insert into note values ('tenant_2', 99, 'x')",
-        r#"{"__type":"DatabaseErrorException","message":"ERROR: new row violates row-level security policy for table \"note\"; SQLState: 42501"}"#,
+        concat!(
+            r#"{"__type":"DatabaseErrorException","#,
+            r#""message":"ERROR: new row violates row-level security policy for table "#,
+            r#"\"note\"; SQLState: 42501"}"#,
+        ),
     ),
     (
         "division_by_zero",
         "select 1 / 0",
-        r#"{"__type":"DatabaseErrorException","message":"ERROR: division by zero; SQLState: 22012"}"#,
+        concat!(
+            r#"{"__type":"DatabaseErrorException","#,
+            r#""message":"ERROR: division by zero; SQLState: 22012"}"#,
+        ),
     ),
     (
         "two_statements",

@@ -10,8 +10,8 @@ static MADE: AtomicUsize = AtomicUsize::new(0);
 
 /// A folder that is removed when this value goes.
 ///
-/// It stands in the system's folder for temporary files and not in cargo's, whose path may be too long
-/// for a socket and closed to the user that PostgreSQL runs as.
+/// It stands in the system's folder for temporary files and not in cargo's, whose path may be too
+/// long for a socket and closed to the user that PostgreSQL runs as.
 #[derive(Debug)]
 pub struct Folder(PathBuf);
 

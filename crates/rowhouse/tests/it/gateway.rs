@@ -36,8 +36,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// `rowhouse serve` in front of a server, with settings as environment variables would give them:
-    /// `POOL__SHARDS` for `shards` in `[pool]`.
+    /// `rowhouse serve` in front of a server, with settings as environment variables would give
+    /// them: `POOL__SHARDS` for `shards` in `[pool]`.
     pub fn serve(server: &Address, settings: &[(&str, &str)]) -> Gateway {
         let folder = Folder::new("gateway");
         let config = folder.write("rowhouse.toml", &configuration(server));

@@ -1,9 +1,9 @@
 //! The leak oracle: whatever one caller does, the next one meets the session as if it were new.
 //!
-//! Gateways with one connection of a kind. Caller A does one of the acts, by itself or in a transaction;
-//! then two callers B, an application without a tenant and another tenant, look at everything they can
-//! see. Most looks are statements that the gateway takes for harmless, so that no reset comes before
-//! them and whatever A has left would be met.
+//! Gateways with one connection of a kind. Caller A does one of the acts, by itself or in a
+//! transaction; then two callers B, an application without a tenant and another tenant, look at
+//! everything they can see. Most looks are statements that the gateway takes for harmless, so that
+//! no reset comes before them and whatever A has left would be met.
 
 mod acts;
 mod oracle;
@@ -39,7 +39,7 @@ pub fn cases() -> Vec<Case> {
     for (number, act) in ACTS.iter().enumerate() {
         // An administrator in the role of tenants is an application by another name: some will do.
         for who in whos.into_iter().filter(|who| *who != Who::Admin || number % 4 == 0) {
-            let name = format!("leak::{}::{number:03}::{}", who.name(), act.sql());
+            let name = format!("leak::{}::{number:03}::{}", who.name(), act.name());
             cases.push(case(name, move |stand| no_trace(stand, who, act)));
         }
     }

@@ -1,7 +1,8 @@
 //! The running binary, met at its doors by callers of every kind.
 //!
 //! What the trials need is started once, when the first of them asks for it, and stopped at the end
-//! whatever they came to; a PostgreSQL or a gateway that is left behind then is a failure of its own.
+//! whatever they came to; a PostgreSQL or a gateway that is left behind then is a failure of its
+//! own.
 
 #![allow(
     clippy::unwrap_used,

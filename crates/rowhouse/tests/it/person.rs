@@ -182,7 +182,8 @@ pub struct Call<'p> {
 
 impl Call<'_> {
     /// Adds a parameter: a field as the API writes it.
-    pub fn param(self, name: &str, field: Value) -> Self {
+    pub fn param(self, name: &str, field: impl Into<Value>) -> Self {
+        let field: Value = field.into();
         self.parameter(json!({"name": name, "value": field}))
     }
 

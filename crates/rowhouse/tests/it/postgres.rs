@@ -1,5 +1,5 @@
-//! PostgreSQL as the trials see it without the gateway: to make data, to look whether they are there,
-//! and to kill it.
+//! PostgreSQL as the trials see it without the gateway: to make data, to look whether they are
+//! there, and to kill it.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;

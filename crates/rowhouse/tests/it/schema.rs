@@ -6,10 +6,8 @@ use crate::postgres::{Address, SUPERUSER};
 pub const DATABASES: [&str; 2] = ["it", "it_other"];
 /// The setting that the policies read.
 pub const TENANT_SETTING: &str = "app.current_tenant";
-/// Tenants are called `tenant_1` to `tenant_100`.
+/// Tenants are called `tenant_1` to `tenant_100`, and each has three notes.
 pub const TENANTS: u32 = 100;
-/// Notes of each tenant.
-pub const NOTES: u32 = 3;
 
 /// The tenant of this number.
 pub fn tenant(number: u32) -> String {
@@ -47,12 +45,14 @@ const ROLES: &str = "
     grant it_member to it_app;
 ";
 
-/// The tables belong to a role that no tenant uses; forced, so that it is bound by the policies as well.
+/// The tables belong to a role that no tenant uses; forced, so that it is bound by the policies as
+/// well.
 const TABLES: &str = "
     grant create on schema public to it_owner;
     set role it_owner;
 
-    create table note (tenant text not null, id bigint not null, body text, primary key (tenant, id));
+    create table note (tenant text not null, id bigint not null, body text,
+        primary key (tenant, id));
     insert into note
         select 'tenant_' || t, i, 'note ' || i || ' of tenant_' || t
         from generate_series(1, 100) t, generate_series(1, 3) i;
@@ -62,7 +62,7 @@ const TABLES: &str = "
     insert into account select 'tenant_' || t, i, 1000
         from generate_series(1, 100) t, generate_series(1, 2) i;
 
-    -- What was written under trial, by a name of its own. No key: what is there twice shall be seen.
+    -- What was written under trial, by a name of its own. No key: what is there twice is seen.
     create table written (tenant text not null, mark text not null);
     create index on written (mark);
 

@@ -148,7 +148,9 @@ fn ready_while_the_database_is(stand: &Stand) {
     wait::until_true("it is not ready", SOON, || gateway.probe("/readyz").status == 503);
     assert_eq!(gateway.probe("/livez").status, 200);
     person.execute("select 1").fails("DatabaseUnavailableException", "");
-    person.again().call("/BeginTransaction", &person.body(json!({})))
+    person
+        .again()
+        .call("/BeginTransaction", &person.body(json!({})))
         .fails("DatabaseUnavailableException", "");
     server.start();
     wait::until_true("it is ready again", SOON, || gateway.probe("/readyz").status == 200);

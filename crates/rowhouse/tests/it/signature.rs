@@ -1,5 +1,5 @@
-//! AWS Signature Version 4, the client's half: written from the documentation and not from the server's
-//! half, so that the two can disagree.
+//! AWS Signature Version 4, the client's half: written from the documentation and not from the
+//! server's half, so that the two can disagree.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html>
 

@@ -1,4 +1,5 @@
-//! What all trials share: one `rowhouse dev` with its cluster, and gateways in front of that cluster.
+//! What all trials share: one `rowhouse dev` with its cluster, and gateways in front of that
+//! cluster.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};

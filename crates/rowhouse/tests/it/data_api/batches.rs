@@ -64,7 +64,10 @@ fn no_sets_no_run(stand: &Stand) {
 fn sets_of_other_types(stand: &Stand) {
     let tenant = stand.tenant("tenant_1");
     let sql = "insert into value (id, n) values (:id, :n)";
-    let set = |id: i64, n: Value| json!([{"name": "id", "value": {"longValue": id}}, {"name": "n", "value": n}]);
+    let set = |id: i64, n: Value| {
+        let id = json!({"name": "id", "value": {"longValue": id}});
+        json!([id, {"name": "n", "value": n}])
+    };
     let null = json!({"isNull": true});
     let sets = json!([
         set(70_001, json!({"longValue": 1})),

@@ -70,8 +70,8 @@ fn positions_of_errors_are_the_callers(stand: &Stand) {
     }
 }
 
-/// PostgreSQL refuses these as they stand; the API takes a string for text, and a transaction outlives
-/// finding that out.
+/// PostgreSQL refuses these as they stand; the API takes a string for text, and a transaction
+/// outlives finding that out.
 fn what_cannot_be_inferred_is_text(stand: &Stand) {
     let tenant = stand.tenant("tenant_1");
     let transaction = tenant.begin();

@@ -14,12 +14,12 @@ use crate::person::Person;
 use crate::stand::Stand;
 use crate::wait;
 
-/// The statement timeout of fast connections here, as PostgreSQL shows it; long, because a look that is
-/// sent away would not be met where it should.
+/// The statement timeout of fast connections here, as PostgreSQL shows it; long, because a look
+/// that is sent away would not be met where it should.
 pub const FAST_STATEMENT_TIMEOUT_MS: &str = "200";
 
-/// A backend whose connection was closed takes its locks and tables with it when it ends, which is a
-/// little later.
+/// A backend whose connection was closed takes its locks and tables with it when it ends, which is
+/// a little later.
 const BACKENDS_END: Duration = Duration::from_secs(10);
 
 /// One connection of each kind, and short limits for what acts run into.
@@ -103,10 +103,13 @@ impl<'s> Oracle<'s> {
         }
     }
 
-    /// An act in the words of this caller: locks and tables are seen from everywhere, so each oracle has
-    /// its own.
+    /// An act in the words of this caller: locks and tables are seen from everywhere, so each
+    /// oracle has its own.
     pub fn spell(&self, sql: &str) -> String {
-        sql.replace("KEY", &self.key()).replace("WHO", self.who.name())
+        sql.replace("TENANT", "'app.current_tenant', 'tenant_3'")
+            .replace("QUOTED", "''app.current_tenant'', ''tenant_3''")
+            .replace("KEY", &self.key())
+            .replace("WHO", self.who.name())
     }
 
     /// Everything that can be seen, in one statement.
@@ -114,7 +117,8 @@ impl<'s> Oracle<'s> {
         self.spell(&format!("{CLEAN_LOOK} {UNCLEAN_LOOK} order by 1, 2, 3"))
     }
 
-    /// Looks at what the act has met, and what it may have met if it was taken for harmless and fast.
+    /// Looks at what the act has met, and what it may have met if it was taken for harmless and
+    /// fast.
     #[track_caller]
     pub fn look(&self, after: &str) {
         let (app, tenant) = (self.gateway.app(), self.gateway.tenant("tenant_2"));
@@ -246,8 +250,8 @@ const PINNED: &[&str] = &[
     "setting standard_conforming_strings on",
 ];
 
-/// Made of tables, views and functions that the gateway takes for harmless. The statement timeout is
-/// among the settings only when somebody has set it: otherwise it tells the lane.
+/// Made of tables, views and functions that the gateway takes for harmless. The statement timeout
+/// is among the settings only when somebody has set it: otherwise it tells the lane.
 const CLEAN_LOOK: &str = "
     select 'setting' as kind, name::text as a, setting::text as b from pg_settings
         where source in ('session', 'client', 'interactive', 'user', 'database', 'database user')
