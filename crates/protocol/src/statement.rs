@@ -107,6 +107,8 @@ pub enum SessionEffect {
     KnownClean,
     /// Everything else.
     MayChange,
+    /// It may change it in a way that `DISCARD ALL` does not undo: close the connection.
+    Indelible,
 }
 
 /// What a text of SQL was found to be.

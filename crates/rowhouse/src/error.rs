@@ -53,6 +53,8 @@ pub enum Kind {
     OutcomeUnknown,
     /// The gateway is stopping; nothing ran.
     ShuttingDown,
+    /// The client left before its answer; what it had sent may have run.
+    ClientGone,
     /// A defect of ours.
     Internal,
 }
@@ -94,12 +96,13 @@ impl Kind {
                 (SqlState::TRANSACTION_RESOLUTION_UNKNOWN, Exception::DatabaseError)
             }
             Kind::ShuttingDown => (SqlState::ADMIN_SHUTDOWN, Exception::ServiceUnavailable),
+            Kind::ClientGone => (SqlState::CONNECTION_FAILURE, Exception::BadRequest),
             Kind::Internal => (SqlState::INTERNAL_ERROR, Exception::InternalServerError),
         }
     }
 
     /// Every kind, for the test that walks the table.
-    pub const ALL: [Kind; 21] = [
+    pub const ALL: [Kind; 22] = [
         Kind::Identity,
         Kind::Signature,
         Kind::Forbidden,
@@ -120,6 +123,7 @@ impl Kind {
         Kind::Unavailable,
         Kind::OutcomeUnknown,
         Kind::ShuttingDown,
+        Kind::ClientGone,
         Kind::Internal,
     ];
 }

@@ -22,7 +22,7 @@ use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use rowhouse_data_api::fault::{Exception, Fault};
 use rowhouse_data_api::operation::Operation;
 use rowhouse_tenancy::principal::Principal;
@@ -31,8 +31,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::identity::{Credential, Identity, credential, now_unix};
+use crate::net::{PaceLimits, PacedStream};
 use crate::observe::{Answered, Event, Observer};
 use crate::session::Session;
 
@@ -43,6 +44,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Headers of one request; SDKs send about a dozen.
 const HEADERS_MAX: usize = 100;
+
+/// A client that takes nothing of its answer for this long is gone, or wants to hold us up.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The status in reports of answers that nobody waited for; web servers log it so, none sends it.
+const CLIENT_GONE_STATUS: u16 = 499;
 
 /// How far a stop has come. Every shard and door follows the same value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +80,7 @@ struct Trace {
     principal: Option<Principal>,
     database: Duration,
     bytes_in: usize,
+    answered: bool,
 }
 
 impl Door {
@@ -133,14 +141,21 @@ impl Door {
         if stream.set_nodelay(true).is_err() {
             return;
         }
+        let http = &self.config.http;
+        let limits =
+            PaceLimits { idle: http.idle_timeout, head: http.head_timeout, write: WRITE_TIMEOUT };
+        let (stream, pace) = PacedStream::new(stream, limits);
         let door = Rc::clone(&self);
         let service = service_fn(move |request| {
             let door = Rc::clone(&door);
-            async move { Ok::<_, Infallible>(door.serve_request(request).await) }
+            let serving = pace.serve();
+            async move {
+                let response = door.serve_request(request).await;
+                drop(serving);
+                Ok::<_, Infallible>(response)
+            }
         });
         let connection = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.config.http.head_timeout)
             .max_buf_size(HEAD_BYTES_MAX)
             .max_headers(HEADERS_MAX)
             .serve_connection(TokioIo::new(stream), service);
@@ -157,31 +172,13 @@ impl Door {
         let _ = connection.await;
     }
 
-    /// One request, from its head to its answer.
+    /// One request, from its head to its answer. A client that leaves meanwhile ends it half-way; the
+    /// report says so.
     async fn serve_request(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let mut trace = Trace::default();
-        let mut arrived = Instant::now();
-        let served = self.pass(request, &mut trace, &mut arrived).await;
-        let request_id = self.request_ids.next();
-        let fault = served.as_ref().err().map(Error::fault);
-        let response = match (&served, &fault) {
-            (Ok(body), _) => response::success(&request_id, body.clone()),
-            (Err(_), Some(fault)) => response::failure(&request_id, fault),
-            (Err(_), None) => response::failure(&request_id, &Fault::validation("")),
-        };
-        self.observer.emit(&Event::Answered(Answered {
-            request_id: &request_id,
-            operation: trace.operation.map_or("-", Operation::name),
-            principal: trace.principal.as_ref(),
-            status: response.status().as_u16(),
-            error: served.as_ref().err(),
-            exception: fault.as_ref().map(|fault| fault.exception.name()),
-            total: arrived.elapsed(),
-            database: trace.database,
-            bytes_in: trace.bytes_in,
-            bytes_out: served.as_ref().map_or(0, Bytes::len),
-        }));
-        response
+        let mut report = Report { door: self, trace: Trace::default(), arrived: Instant::now() };
+        let Report { trace, arrived, .. } = &mut report;
+        let served = self.pass(request, trace, arrived).await;
+        report.answer(served)
     }
 
     /// Identity, body, operation: nothing of the request has an effect before identity is proven.
@@ -244,6 +241,55 @@ fn signed_request<'a>(
         query: head.uri.query().unwrap_or_default(),
         headers,
         body,
+    }
+}
+
+/// A request that is to be reported, answered or not.
+struct Report<'a> {
+    door: &'a Door,
+    trace: Trace,
+    arrived: Instant,
+}
+
+impl Report<'_> {
+    /// Makes the answer, and reports it.
+    fn answer(mut self, served: Result<Bytes, Error>) -> Response<Full<Bytes>> {
+        let request_id = self.door.request_ids.next();
+        let fault = served.as_ref().err().map(Error::fault);
+        let bytes_out = served.as_ref().map_or(0, Bytes::len);
+        let (error, response) = match (served, &fault) {
+            (Err(error), Some(fault)) => (Some(error), response::failure(&request_id, fault)),
+            (Err(error), None) => (Some(error), response::success(&request_id, Bytes::new())),
+            (Ok(body), _) => (None, response::success(&request_id, body)),
+        };
+        self.trace.answered = true;
+        self.emit(&request_id, response.status().as_u16(), error.as_ref(), bytes_out);
+        response
+    }
+
+    fn emit(&self, request_id: &str, status: u16, error: Option<&Error>, bytes_out: usize) {
+        let trace = &self.trace;
+        self.door.observer.emit(&Event::Answered(Answered {
+            request_id,
+            operation: trace.operation.map_or("-", Operation::name),
+            principal: trace.principal.as_ref(),
+            status,
+            error,
+            exception: error.map(|error| error.fault().exception.name()),
+            total: self.arrived.elapsed(),
+            database: trace.database,
+            bytes_in: trace.bytes_in,
+            bytes_out,
+        }));
+    }
+}
+
+impl Drop for Report<'_> {
+    fn drop(&mut self) {
+        if !self.trace.answered {
+            let gone = Error::new(Kind::ClientGone, "The client left before its answer.");
+            self.emit(&self.door.request_ids.next(), CLIENT_GONE_STATUS, Some(&gone), 0);
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Sockets: listeners shared by the shards, and one stream type for every way to PostgreSQL.
 
+mod paced;
+
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -9,6 +11,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
+
+pub use paced::{Pace, PaceLimits, PacedStream};
 
 /// Connections the kernel may queue for one listener before it refuses more.
 const LISTEN_BACKLOG: i32 = 1024;

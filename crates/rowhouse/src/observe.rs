@@ -143,6 +143,7 @@ pub fn outcome(error: Option<&Error>) -> &'static str {
         Kind::Unavailable | Kind::SecretRefused => "unavailable",
         Kind::OutcomeUnknown => "outcome_unknown",
         Kind::ShuttingDown => "shutting_down",
+        Kind::ClientGone => "client_gone",
         Kind::Internal => "internal",
         Kind::ResourceUnknown
         | Kind::SecretUnknown

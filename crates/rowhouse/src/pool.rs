@@ -74,6 +74,11 @@ impl Pool {
         self.fast.seat(&self.connector, self.deadline()).await
     }
 
+    /// Gives a packed connection to nobody any more.
+    pub fn retire(&self, link: &Rc<FastLink>) {
+        self.fast.retire(link);
+    }
+
     /// A connection for one user alone.
     pub async fn exclusive(
         self: &Rc<Self>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use rowhouse_data_api::fault::Fault;
 
 use crate::error::Error;
@@ -23,7 +23,7 @@ pub async fn read(body: Incoming, bytes_max: usize, within: Duration) -> Result<
 }
 
 async fn read_all(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Error> {
-    let announced = body.size_hint().exact();
+    // What the client announces is believed only when it is too much: memory is taken as bytes come.
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     let mut seen = 0_usize;
@@ -46,7 +46,6 @@ async fn read_all(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Error> 
             None if rest.is_empty() => first = Some(data),
             None => rest.extend_from_slice(&data),
             Some(start) => {
-                rest.reserve(announced.map_or(start.len() + data.len(), |all| all as usize));
                 rest.extend_from_slice(start);
                 rest.extend_from_slice(&data);
                 first = None;

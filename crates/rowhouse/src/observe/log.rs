@@ -94,6 +94,9 @@ fn write_answered(answered: &Answered<'_>) {
                 operation, kind, tenant, subject, status, exception, cause, total_us, "failed"
             );
         }
+        Kind::ClientGone => {
+            info!(request_id, operation, kind, tenant, subject, total_us, "client left");
+        }
         Kind::Sql => debug!(request_id, operation, kind, tenant, subject, status, %sqlstate,
             total_us, "refused by PostgreSQL"),
         _ => info!(

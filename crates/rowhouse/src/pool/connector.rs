@@ -19,6 +19,8 @@ use crate::upstream::{ExchangeShape, Link, Login, UpstreamError, connect_with};
 const BACKOFF_FIRST: Duration = Duration::from_millis(50);
 /// The longest pause: a server that is back is met again within this time.
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// The pause after the server has refused role, password or database.
+const REFUSED_PAUSE: Duration = Duration::from_millis(500);
 /// Attempts at once: PostgreSQL forks for each, and authentication costs it a few milliseconds.
 const ATTEMPTS_MAX: usize = 4;
 
@@ -99,7 +101,7 @@ impl Connector {
 
     /// A lone `Sync` on a new connection, before anything else can be in its way.
     async fn time_round_trip(&self, link: &Link) {
-        let shape = ExchangeShape { commands: 0, bytes_max: PING_ANSWER_BYTES_MAX };
+        let shape = ExchangeShape { commands: 0, atomic: true, bytes_max: PING_ANSWER_BYTES_MAX };
         let sync = |buf: &mut BytesMut| {
             frontend::sync(buf);
             Ok::<(), Infallible>(())
@@ -116,6 +118,9 @@ impl Connector {
         let text = error.to_string();
         self.observer.emit(&Event::UpstreamRefused { login: &self.login, reason: &text });
         if let Some(refusal) = error.server().and_then(|server| self.final_refusal(server)) {
+            // Each attempt costs the server a process, and a wrong password stays wrong for a while.
+            self.not_before.set(Some(Instant::now() + REFUSED_PAUSE));
+            *self.last_failure.borrow_mut() = text.clone();
             return Err(refusal.because(text));
         }
         let failures = self.failures.get();

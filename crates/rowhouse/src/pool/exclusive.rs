@@ -19,13 +19,16 @@ use super::Pool;
 use super::waiting::{Waiting, overloaded};
 use crate::config;
 use crate::error::Error;
-use crate::upstream::{ExchangeShape, Link};
+use crate::upstream::{ExchangeShape, Link, cancel};
 
 /// A reset that takes longer than what the statement before it may take, plus this, ends in a
 /// close.
 const RESET_GRACE: Duration = Duration::from_secs(5);
 /// `ROLLBACK` and `DISCARD ALL` answer with a few dozen bytes.
 const RESET_ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// No connection is lent after this age: what neither a reset nor we know of ends with it.
+const CONNECTION_AGE_MAX: Duration = Duration::from_secs(30 * 60);
 
 /// What a connection is wanted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +69,7 @@ struct Member {
     link: Link,
     condition: Condition,
     prologue_known: bool,
+    opened_at: Instant,
 }
 
 /// A connection on loan. Dropping it gives it back, or closes it.
@@ -75,6 +79,8 @@ pub struct Lease {
     permit: Option<OwnedSemaphorePermit>,
     /// Something ran, or may be running, whose traces are not known to be none.
     tainted: bool,
+    /// Something ran, or may be running, whose traces a reset does not remove.
+    condemned: bool,
 }
 
 impl Exclusive {
@@ -137,27 +143,60 @@ pub async fn lease(
     condition: Condition,
     until: Instant,
 ) -> Result<Lease, Error> {
-    let permit = pool.exclusive.permit(purpose, until).await?;
-    while let Some(mut member) = pool.exclusive.take(condition) {
-        if condition == Condition::Pristine && member.condition != Condition::Pristine {
-            if !reset(&member.link, pool.exclusive.reset_timeout).await {
-                member.link.close("reset failed");
-                continue;
-            }
-            member.condition = Condition::Pristine;
-            member.prologue_known = false;
+    let mut permit = pool.exclusive.permit(purpose, until).await?;
+    while let Some(member) = pool.exclusive.take(condition) {
+        let as_wanted = condition == Condition::Clean || member.condition == Condition::Pristine;
+        let mut lease = Lease::new(pool, member, permit);
+        if as_wanted || lease.renew().await {
+            return Ok(lease);
         }
-        return Ok(Lease::new(pool, member, permit));
+        permit = lease.give_up().ok_or_else(|| Error::internal("a lease without permit"))?;
     }
     let timeout_ms = pool.exclusive.statement_timeout_ms.as_str();
     let link = pool.connector.connect(&[("statement_timeout", timeout_ms)], until).await?;
-    let member = Member { link, condition: Condition::Pristine, prologue_known: false };
+    let member = Member {
+        link,
+        condition: Condition::Pristine,
+        prologue_known: false,
+        opened_at: Instant::now(),
+    };
     Ok(Lease::new(pool, member, permit))
 }
 
 impl Lease {
     fn new(pool: &Rc<Pool>, member: Member, permit: OwnedSemaphorePermit) -> Lease {
-        Lease { pool: Rc::clone(pool), member: Some(member), permit: Some(permit), tainted: false }
+        Lease {
+            pool: Rc::clone(pool),
+            member: Some(member),
+            permit: Some(permit),
+            tainted: false,
+            condemned: false,
+        }
+    }
+
+    /// Makes the connection as new. Dropped half-way, the lease is as tainted as any.
+    async fn renew(&mut self) -> bool {
+        self.tainted = true;
+        let Some(member) = &mut self.member else { return false };
+        if !reset(&member.link, self.pool.exclusive.reset_timeout).await {
+            return false;
+        }
+        member.renewed();
+        self.tainted = false;
+        true
+    }
+
+    /// Closes the connection and keeps the right to have one.
+    fn give_up(mut self) -> Option<OwnedSemaphorePermit> {
+        if let Some(member) = self.member.take() {
+            member.link.close("reset failed");
+        }
+        self.permit.take()
+    }
+
+    /// The connection is not lent again: what runs on it leaves traces that no reset removes.
+    pub fn condemn(&mut self) {
+        self.condemned = true;
     }
 
     /// The connection. Using it taints the lease until [`Lease::settle`] says that no trace is
@@ -194,6 +233,7 @@ impl Lease {
     pub fn settle(&mut self) {
         if let Some(member) = &mut self.member
             && member.link.in_flight() == 0
+            && !member.link.session_changed()
         {
             member.condition = Condition::Clean;
             self.tainted = false;
@@ -209,6 +249,10 @@ impl Drop for Lease {
         if !member.link.is_open() {
             return;
         }
+        if self.condemned || member.opened_at.elapsed() > CONNECTION_AGE_MAX {
+            member.link.close("its time is over");
+            return;
+        }
         let pool = Rc::clone(&self.pool);
         if self.tainted {
             tokio::task::spawn_local(clean(pool, member, permit));
@@ -219,14 +263,24 @@ impl Drop for Lease {
     }
 }
 
+impl Member {
+    fn renewed(&mut self) {
+        self.condition = Condition::Pristine;
+        self.prologue_known = false;
+    }
+}
+
 /// Resets a connection and puts it back, or closes it. Its permit is held until then, so that the
-/// number of connections stays within its bound.
+/// number of connections stays within its bound; and what still runs on it is cancelled before it
+/// is let go, so that the server's side of it does not outlive ours.
 async fn clean(pool: Rc<Pool>, mut member: Member, permit: OwnedSemaphorePermit) {
     if reset(&member.link, pool.exclusive.reset_timeout).await {
-        member.condition = Condition::Pristine;
-        member.prologue_known = false;
+        member.renewed();
         pool.exclusive.idle.borrow_mut().push(Idle { member, since: Instant::now() });
     } else {
+        if member.link.is_open() {
+            cancel(&pool.login().server, member.link.backend()).await;
+        }
         member.link.close("reset failed");
     }
     drop(permit);
@@ -238,7 +292,7 @@ async fn clean(pool: Rc<Pool>, mut member: Member, permit: OwnedSemaphorePermit)
 /// `DISCARD ALL` cannot run inside a transaction block, hence the two (PostgreSQL docs, DISCARD). A
 /// `statement_timeout` that a caller set to a millisecond can make it fail, hence the check.
 async fn reset(link: &Link, limit: Duration) -> bool {
-    let shape = ExchangeShape { commands: 1, bytes_max: RESET_ANSWER_BYTES_MAX };
+    let shape = ExchangeShape { commands: 1, atomic: true, bytes_max: RESET_ANSWER_BYTES_MAX };
     let query = |sql: &'static str| move |buf: &mut BytesMut| frontend::query(buf, sql);
     let Ok(rollback) = link.submit(shape, query("ROLLBACK")) else { return false };
     let Ok(discard) = link.submit(shape, query("DISCARD ALL")) else { return false };
@@ -246,10 +300,14 @@ async fn reset(link: &Link, limit: Duration) -> bool {
     let Ok((Ok(Ok(rollback)), Ok(Ok(discard)))) = timeout(limit, both).await else {
         return false;
     };
-    rollback.status == TransactionStatus::Idle
+    let clean = rollback.status == TransactionStatus::Idle
         && discard.status == TransactionStatus::Idle
         && confirms(&discard.frames, "DISCARD ALL")
-        && link.in_flight() == 0
+        && link.in_flight() == 0;
+    if clean {
+        link.forget_session_changes();
+    }
+    clean
 }
 
 /// Whether an answer completes the given command and holds no error.

@@ -29,6 +29,10 @@ const ABANDONED_FACTOR: usize = 2;
 /// every statement there within `fast_statement_timeout`, so it is the way to it that has failed.
 const STALL_MAX: Duration = Duration::from_secs(10);
 
+/// No packed connection is used beyond this age. They are never reset, so that what we do not know of
+/// in a session ends here.
+const CONNECTION_AGE_MAX: Duration = Duration::from_secs(10 * 60);
+
 /// The packed connections of a pool.
 pub struct FastLane {
     links: Vec<RefCell<Option<Rc<FastLink>>>>,
@@ -46,10 +50,19 @@ pub struct FastLink {
     /// The connection.
     pub link: Link,
     prologue: Cell<bool>,
-    prepared: RefCell<HashMap<u32, u64, RandomState>>,
+    prepared: RefCell<HashMap<u32, Kept, RandomState>>,
     prepared_max: usize,
     clock: Cell<u64>,
+    opened_at: Instant,
     used_at: Cell<Instant>,
+}
+
+/// A statement that the server keeps under a name, or may keep.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    used: u64,
+    /// An error came between; it is closed and parsed again before its next use.
+    doubtful: bool,
 }
 
 /// The right to one exchange on a packed connection.
@@ -107,6 +120,8 @@ impl FastLane {
             } else if idle && link.link.in_flight() == 0 {
                 link.link.close("idle");
                 *slot = None;
+            } else if now.saturating_duration_since(link.opened_at) > CONNECTION_AGE_MAX {
+                *slot = None;
             }
         }
     }
@@ -148,10 +163,21 @@ impl FastLane {
             prepared: RefCell::new(HashMap::default()),
             prepared_max: self.prepared_max,
             clock: Cell::new(0),
+            opened_at: Instant::now(),
             used_at: Cell::new(Instant::now()),
         });
         *vacant.borrow_mut() = Some(Rc::clone(&link));
         Ok(link)
+    }
+
+    /// Gives a connection to nobody any more; it closes when those who are on it have their answers.
+    pub fn retire(&self, link: &Rc<FastLink>) {
+        for slot in &self.links {
+            let mut slot = slot.borrow_mut();
+            if slot.as_ref().is_some_and(|own| Rc::ptr_eq(own, link)) {
+                *slot = None;
+            }
+        }
     }
 
     /// The open connection with the fewest exchanges in flight, if it has room.
@@ -183,24 +209,35 @@ impl FastLink {
         let tick = self.clock.get() + 1;
         self.clock.set(tick);
         let mut prepared = self.prepared.borrow_mut();
-        if let Some(used) = prepared.get_mut(&id) {
-            *used = tick;
-            return Preparation { parse: false, evict: None };
+        if let Some(kept) = prepared.get_mut(&id) {
+            kept.used = tick;
+            let parse = std::mem::take(&mut kept.doubtful);
+            return Preparation { parse, evict: None };
         }
         let mut evict = None;
         if prepared.len() >= self.prepared_max {
-            evict = prepared.iter().min_by_key(|(_, used)| **used).map(|(id, _)| *id);
+            evict = prepared.iter().min_by_key(|(_, kept)| kept.used).map(|(id, _)| *id);
             if let Some(oldest) = evict {
                 prepared.remove(&oldest);
             }
         }
-        prepared.insert(id, tick);
+        prepared.insert(id, Kept { used: tick, doubtful: false });
         Preparation { parse: true, evict }
     }
 
-    /// The server does not know the statement after all.
-    pub fn forget(&self, id: u32) {
-        self.prepared.borrow_mut().remove(&id);
+    /// Whether the server knows the statement has become doubtful.
+    pub fn doubt(&self, id: u32) {
+        if let Some(kept) = self.prepared.borrow_mut().get_mut(&id) {
+            kept.doubtful = true;
+        }
+    }
+
+    /// What [`FastLink::prepare`] has planned was never carried out.
+    pub fn take_back(&self, id: u32, preparation: Preparation) {
+        self.doubt(id);
+        if let Some(evicted) = preparation.evict {
+            self.prepared.borrow_mut().insert(evicted, Kept { used: 0, doubtful: true });
+        }
     }
 
     /// The server does not know the prologue after all.

@@ -149,6 +149,11 @@ impl StatementEntry {
         self.examined.session == SessionEffect::KnownClean
     }
 
+    /// Whether running it may leave traces that no reset removes.
+    pub fn is_indelible(&self) -> bool {
+        self.examined.session == SessionEffect::Indelible
+    }
+
     /// Takes note of a run that ended well; `run` is without the round trip.
     pub fn note_run(&self, lane: Lane, run: Duration) {
         let mut runs = self.runs.get();

@@ -11,8 +11,8 @@ use rowhouse_tenancy::principal::Principal;
 use rowhouse_tenancy::prologue::Prologue;
 
 use super::exchange::{
-    Answer, Failure, Naming, Opening, Request, exchange, exchange_within, is_idle, read_answer,
-    shape, write_request,
+    Answer, Failure, Naming, Opening, Request, exchange, exchange_within, is_atomic, is_idle,
+    read_answer, shape, write_request,
 };
 use super::guard::{self, Place};
 use super::{Outcome, Session, Statement, Target};
@@ -118,23 +118,30 @@ impl Run<'_> {
         let types = types_for(self.entry, self.statement);
         let parse_prologue = !self.prologue.is_empty() && fast.prologue_unknown();
         let request = self.request(&types, parse_prologue, naming);
-        let shape = shape(request.commands(), self.result_bytes_max);
+        let shape = shape(request.commands(), self.is_atomic(), self.result_bytes_max);
         let answer = exchange(&fast.link, shape, |buf| write_request(buf, &request))
             .await
             .and_then(|reply| {
+                if !is_idle(&reply) {
+                    // What runs behind it would run inside somebody's open transaction.
+                    fast.link.close("a clean statement left a transaction open");
+                }
                 let known = known.flatten().filter(|_| !describe);
-                read_answer(&reply, request.commands_before(), known)
+                read_answer(&reply, request.before(), known)
             });
         match &answer {
-            // After any other error the server may know the statement, and then must be told to close
-            // it one day. If its Parse has failed, the next run finds out and comes here.
-            Err(Failure::Server(error)) if is_stale(error) => fast.forget(id),
+            // After other errors the server knows the statement as before.
+            Err(Failure::Server(error)) if is_stale(error) => fast.doubt(id),
+            Err(Failure::Unparsed(_)) => fast.doubt(id),
             // Nothing was appended, or everything behind the prologue was skipped.
             Err(Failure::Prologue(_) | Failure::Refused(_)) => {
-                fast.forget(id);
+                fast.take_back(id, preparation);
                 fast.forget_prologue();
             }
             _ => {}
+        }
+        if fast.link.session_changed() {
+            self.pool.retire(fast);
         }
         answer
     }
@@ -144,15 +151,18 @@ impl Run<'_> {
         let condition = if self.entry.is_clean() { Condition::Clean } else { Condition::Pristine };
         let mut lease =
             self.pool.exclusive(Use::Statement, condition).await.map_err(Failure::Refused)?;
+        if self.entry.is_indelible() {
+            lease.condemn();
+        }
         let types = types_for(self.entry, self.statement);
         let parse_prologue = !self.prologue.is_empty() && lease.prologue_unknown();
         let request = self.request(&types, parse_prologue, Naming::Unnamed);
-        let shape = shape(request.commands(), self.result_bytes_max);
+        let shape = shape(request.commands(), self.is_atomic(), self.result_bytes_max);
         let link = lease.link().map_err(Failure::Refused)?.clone();
         let server = &self.pool.login().server;
         let build = |buf: &mut BytesMut| write_request(buf, &request);
         let reply = exchange_within(self.hung_after, server, &link, shape, build).await?;
-        let answer = read_answer(&reply, request.commands_before(), None);
+        let answer = read_answer(&reply, request.before(), None);
         if matches!(answer, Err(Failure::Prologue(_))) {
             lease.forget_prologue();
         }
@@ -160,6 +170,10 @@ impl Run<'_> {
             lease.settle();
         }
         answer
+    }
+
+    fn is_atomic(&self) -> bool {
+        is_atomic(self.entry.examined.verb)
     }
 
     /// Remembers what a run that ended well has shown.
@@ -184,8 +198,21 @@ impl Run<'_> {
             Failure::Prologue(error) if error.code != SqlState::QUERY_CANCELED => {
                 Remedy::None(prologue_refused(&error))
             }
-            Failure::Prologue(error) | Failure::Server(error) => self.remedy_server(lane, *error),
+            Failure::Unparsed(error) if self.may_infer_text(&error) => {
+                self.entry.use_text_types();
+                Remedy::Again(Error::sql(*error))
+            }
+            Failure::Prologue(error) | Failure::Unparsed(error) | Failure::Server(error) => {
+                self.remedy_server(lane, *error)
+            }
         }
+    }
+
+    /// Whether text may help where PostgreSQL could not infer a type.
+    fn may_infer_text(&self, error: &ServerError) -> bool {
+        cannot_infer(error.code)
+            && self.statement.has_open_types()
+            && !self.entry.needs_text_types()
     }
 
     /// What PostgreSQL refused may be ours to mend: its implicit transaction has been rolled back
@@ -198,10 +225,6 @@ impl Run<'_> {
         }
         if code == SqlState::QUERY_CANCELED {
             return Remedy::None(timed_out());
-        }
-        if cannot_infer(code) && self.statement.has_open_types() && !self.entry.needs_text_types() {
-            self.entry.use_text_types();
-            return Remedy::Again(Error::sql(error));
         }
         if is_stale(&error) && lane == Lane::Fast {
             return Remedy::Again(Error::sql(error));

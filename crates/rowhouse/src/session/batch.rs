@@ -11,7 +11,8 @@ use rowhouse_tenancy::prologue::Prologue;
 
 use super::alone::{HUNG_GRACE, cannot_infer, prologue_refused, timed_out, too_large};
 use super::exchange::{
-    Answer, Failure, Opening, exchange_within, is_idle, read_answers, shape, write_opening,
+    Answer, Failure, Opening, exchange_within, is_atomic, is_idle, read_answers, shape,
+    write_opening,
 };
 use super::guard::{self, Place};
 use super::statement::Value;
@@ -34,7 +35,7 @@ impl Session {
         guard::check(principal, settings, &entry, &first.sql, Place::Alone)?;
         let prologue = self.prologue(principal, target);
         match self.try_batch(&pool, &entry, &prologue, sets).await {
-            Err(Failure::Server(error))
+            Err(Failure::Unparsed(error))
                 if cannot_infer(error.code)
                     && first.has_open_types()
                     && !entry.needs_text_types() =>
@@ -52,7 +53,7 @@ impl Session {
             Failure::Lost(text) => Error::outcome_unknown(text),
             Failure::Prologue(error) => prologue_refused(&error),
             Failure::Server(error) if error.code == SqlState::QUERY_CANCELED => timed_out(),
-            Failure::Server(error) => Error::sql(*error),
+            Failure::Server(error) | Failure::Unparsed(error) => Error::sql(*error),
         })
     }
 
@@ -66,11 +67,15 @@ impl Session {
         let condition = if entry.is_clean() { Condition::Clean } else { Condition::Pristine };
         let mut lease =
             pool.exclusive(Use::Statement, condition).await.map_err(Failure::Refused)?;
+        if entry.is_indelible() {
+            lease.condemn();
+        }
         let parse = !prologue.is_empty() && lease.prologue_unknown();
         let opening = Opening { prologue, parse };
-        let before = usize::from(!prologue.is_empty());
+        let before = opening.before();
         let limits = &self.config.limits;
-        let shape = shape(before + sets.len(), limits.result_bytes_max);
+        let atomic = is_atomic(entry.examined.verb);
+        let shape = shape(before.commands + sets.len(), atomic, limits.result_bytes_max);
         let link = lease.link().map_err(Failure::Refused)?.clone();
         let text_types = entry.needs_text_types();
         let build = |buf: &mut BytesMut| write_sets(buf, opening, sets, text_types);

@@ -15,6 +15,7 @@ use rowhouse_protocol::backend::{ErrorFields, ServerError};
 use rowhouse_protocol::backend::{TransactionStatus, tag};
 use rowhouse_protocol::frontend::{self, EncodeError, Parameter};
 use rowhouse_protocol::oid;
+use rowhouse_protocol::statement::Verb;
 use rowhouse_tenancy::prologue::Prologue;
 use tokio::time::timeout;
 
@@ -78,12 +79,31 @@ pub struct Request<'a> {
     pub savepoint: bool,
 }
 
+/// What of ours comes before a caller's statement in an exchange.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Before {
+    /// Commands that complete.
+    pub commands: usize,
+    /// Statements that are parsed.
+    pub parses: usize,
+}
+
+impl Opening<'_> {
+    /// What it adds before the statement.
+    pub fn before(&self) -> Before {
+        let some = usize::from(!self.prologue.is_empty());
+        Before { commands: some, parses: some * usize::from(self.parse) }
+    }
+}
+
 /// Why an exchange gave no outcome.
 #[derive(Debug)]
 pub enum Failure {
     /// PostgreSQL refused the prologue: nothing of the statement ran.
     Prologue(Box<ServerError>),
-    /// PostgreSQL refused the statement.
+    /// PostgreSQL refused the statement's text or types: nothing of it ran.
+    Unparsed(Box<ServerError>),
+    /// PostgreSQL refused the statement; a part of it may have run.
     Server(Box<ServerError>),
     /// The answer was too large and has been thrown away.
     Overflow,
@@ -99,9 +119,26 @@ pub enum Failure {
 ///
 /// Text of PostgreSQL is at most twice as long as its JSON here: `bytea` in hex against base64 is
 /// the widest, `jsonb` with its spaces against compact JSON the next.
-pub fn shape(commands: usize, result_bytes_max: usize) -> ExchangeShape {
+pub fn shape(commands: usize, atomic: bool, result_bytes_max: usize) -> ExchangeShape {
     let bytes_max = result_bytes_max.saturating_mul(2).saturating_add(ANSWER_SLACK_BYTES);
-    ExchangeShape { commands, bytes_max }
+    ExchangeShape { commands, atomic, bytes_max }
+}
+
+/// Whether a statement by itself commits whole or not at all. Procedures may COMMIT half-way, and so
+/// may what runs outside a transaction block, such as `VACUUM`; the list is of what cannot.
+pub fn is_atomic(verb: Verb) -> bool {
+    matches!(
+        verb,
+        Verb::Select
+            | Verb::Insert
+            | Verb::Update
+            | Verb::Delete
+            | Verb::Merge
+            | Verb::Values
+            | Verb::Table
+            | Verb::With
+            | Verb::Show
+    )
 }
 
 /// The name of a kept statement on a connection.
@@ -186,12 +223,15 @@ pub fn write_back_out(buf: &mut BytesMut) -> Result<(), EncodeError> {
 impl Request<'_> {
     /// How many commands complete when all of it runs.
     pub fn commands(&self) -> usize {
-        self.commands_before() + 1 + usize::from(self.savepoint)
+        self.before().commands + 1 + usize::from(self.savepoint)
     }
 
-    /// Commands of ours that complete before the statement.
-    pub fn commands_before(&self) -> usize {
-        usize::from(!self.opening.prologue.is_empty()) + usize::from(self.savepoint)
+    /// What of ours comes before the statement.
+    pub fn before(&self) -> Before {
+        let mut before = self.opening.before();
+        before.commands += usize::from(self.savepoint);
+        before.parses += usize::from(self.savepoint);
+        before
     }
 }
 
@@ -255,7 +295,7 @@ pub struct Answer {
 /// where the exchange did not ask for them.
 pub fn read_answer(
     reply: &Reply,
-    before: usize,
+    before: Before,
     known: Option<Arc<Columns>>,
 ) -> Result<Answer, Failure> {
     let mut answers = read_answers(reply, before, 1, known)?;
@@ -265,14 +305,15 @@ pub fn read_answer(
 /// Reads the answers to `count` statements behind `before` commands of ours.
 pub fn read_answers(
     reply: &Reply,
-    before: usize,
+    before: Before,
     count: usize,
     known: Option<Arc<Columns>>,
 ) -> Result<Vec<Answer>, Failure> {
     if reply.overflow {
-        return Err(Failure::Overflow);
+        return Err(read_overflow(reply));
     }
-    let mut to_skip = before;
+    let mut to_skip = before.commands;
+    let mut parsed = 0;
     let mut columns = known;
     let mut described = false;
     let mut start = 0;
@@ -281,7 +322,14 @@ pub fn read_answers(
     for (tag_byte, body) in frames(&reply.frames) {
         at += rowhouse_protocol::frame::HEADER_LEN + body.len();
         match tag_byte {
-            tag::ERROR_RESPONSE => return Err(read_error(body, to_skip > 0 && before > 0)),
+            tag::PARSE_COMPLETE => parsed += 1,
+            tag::ERROR_RESPONSE if to_skip > 0 => {
+                return Err(read_error(body, Failure::Prologue));
+            }
+            tag::ERROR_RESPONSE if parsed <= before.parses => {
+                return Err(read_error(body, Failure::Unparsed));
+            }
+            tag::ERROR_RESPONSE => return Err(read_error(body, Failure::Server)),
             tag::ROW_DESCRIPTION if to_skip == 0 => {
                 let decoded = Columns::decode(body).map_err(|e| malformed(&e.to_string()))?;
                 columns = Some(Arc::new(decoded));
@@ -312,16 +360,26 @@ pub fn read_answers(
     Ok(answers)
 }
 
-fn read_error(body: &[u8], in_prologue: bool) -> Failure {
+/// An answer that was too large says all the same how it ended.
+fn read_overflow(reply: &Reply) -> Failure {
+    ended_well(reply).err().unwrap_or(Failure::Overflow)
+}
+
+fn read_error(body: &[u8], failure: fn(Box<ServerError>) -> Failure) -> Failure {
     match ErrorFields::decode(body) {
-        Ok(fields) if in_prologue => Failure::Prologue(Box::new(fields.to_owned())),
-        Ok(fields) => Failure::Server(Box::new(fields.to_owned())),
+        Ok(fields) => failure(Box::new(fields.to_owned())),
         Err(error) => malformed(&error.to_string()),
     }
 }
 
 fn malformed(text: &str) -> Failure {
     Failure::Refused(Error::internal(format!("unreadable answer: {text}")))
+}
+
+/// Whether commands of ours, of which no rows are wanted, have all run.
+pub fn ended_well(reply: &Reply) -> Result<(), Failure> {
+    let error = frames(&reply.frames).find(|(tag_byte, _)| *tag_byte == tag::ERROR_RESPONSE);
+    error.map_or(Ok(()), |(_, body)| Err(read_error(body, Failure::Server)))
 }
 
 /// Whether the session is outside any transaction after an answer.

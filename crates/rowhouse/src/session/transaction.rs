@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::alone::{HUNG_GRACE, cannot_infer, prologue_refused, timed_out, types_for};
 use super::exchange::{
-    Failure, Naming, Opening, Request, completion, exchange_within, read_answer, shape,
+    Failure, Naming, Opening, Request, completion, ended_well, exchange_within, read_answer, shape,
     write_back_out, write_command, write_opening, write_request,
 };
 use super::guard::{self, Place};
@@ -75,7 +75,7 @@ impl Session {
         let parse = !prologue.is_empty() && lease.prologue_unknown();
         let opening = Opening { prologue: &prologue, parse };
         let link = lease.link()?.clone();
-        let shape = shape(1 + usize::from(!prologue.is_empty()), 0);
+        let shape = shape(1 + usize::from(!prologue.is_empty()), true, 0);
         let limit = self.config.limits.statement_timeout + HUNG_GRACE;
         let server = &pool.login().server;
         let reply = exchange_within(limit, server, &link, shape, |buf| {
@@ -85,7 +85,7 @@ impl Session {
             Ok(())
         });
         let reply = reply.await.map_err(begin_failed)?;
-        read_answer(&reply, 0, None).map_err(begin_failed)?;
+        ended_well(&reply).map_err(begin_failed)?;
         if reply.status != TransactionStatus::InTransaction {
             return Err(Error::internal("BEGIN did not begin"));
         }
@@ -267,9 +267,12 @@ impl Session {
         let settings = &transaction.target.database.tenant_settings;
         let principal = &transaction.principal;
         guard::check(principal, settings, &entry, &statement.sql, Place::InTransaction)?;
+        if !entry.is_clean() {
+            transaction.clean.set(false);
+        }
         let first = self.try_one(transaction, statement, &entry).await;
         let ran = match first {
-            Err(Failure::Server(error))
+            Err(Failure::Unparsed(error))
                 if cannot_infer(error.code) && transaction.is_probing(&entry, statement) =>
             {
                 entry.use_text_types();
@@ -278,8 +281,14 @@ impl Session {
             }
             other => other,
         };
-        if !entry.is_clean() {
-            transaction.clean.set(false);
+        if let Some(lease) = &mut *transaction.lease.borrow_mut() {
+            // It may have closed what the server keeps under our name.
+            if !entry.is_clean() {
+                lease.forget_prologue();
+            }
+            if entry.is_indelible() {
+                lease.condemn();
+            }
         }
         match ran {
             Ok(outcome) => {
@@ -312,18 +321,18 @@ impl Session {
             naming: Naming::Unnamed,
             savepoint: transaction.is_probing(entry, statement) && !failed,
         };
-        let shape = shape(request.commands(), self.config.limits.result_bytes_max);
+        let shape = shape(request.commands(), true, self.config.limits.result_bytes_max);
         let build = |buf: &mut BytesMut| write_request(buf, &request);
         let reply = self.exchange_in(transaction, shape, build).await?;
-        let answer = read_answer(&reply, request.commands_before(), None)?;
+        let answer = read_answer(&reply, request.before(), None)?;
         Ok(answer.outcome)
     }
 
     /// Takes back what failed behind our savepoint.
     async fn back_out(&self, transaction: &Transaction) -> Result<(), Error> {
-        let reply = self.exchange_in(transaction, shape(2, 0), write_back_out).await;
-        let answer = reply.and_then(|reply| read_answer(&reply, 1, None));
-        answer.map(|_| ()).map_err(|failure| self.explain(transaction, failure))
+        let reply = self.exchange_in(transaction, shape(2, true, 0), write_back_out).await;
+        let ended = reply.and_then(|reply| ended_well(&reply));
+        ended.map_err(|failure| self.explain(transaction, failure))
     }
 
     async fn run_end(&self, transaction: &Transaction, ending: Ending) -> Result<(), Error> {
@@ -336,7 +345,7 @@ impl Session {
             frontend::sync(buf);
             Ok(())
         };
-        let reply = match self.exchange_in(transaction, shape(1, 0), build).await {
+        let reply = match self.exchange_in(transaction, shape(1, true, 0), build).await {
             Ok(reply) => reply,
             // A connection that is gone has rolled back by itself.
             Err(_) if ending == Ending::Rollback => return Ok(()),
@@ -346,7 +355,7 @@ impl Session {
             }
             Err(failure) => return Err(self.explain(transaction, failure)),
         };
-        if let Err(failure) = read_answer(&reply, 0, None) {
+        if let Err(failure) = ended_well(&reply) {
             return Err(self.explain(transaction, failure));
         }
         let completed = completion(&reply.frames);
@@ -397,7 +406,7 @@ impl Session {
                 Error::new(Kind::ResultTooLarge, "Database response exceeded size limit")
             }
             Failure::Server(error) if error.code == SqlState::QUERY_CANCELED => timed_out(),
-            Failure::Server(error) => Error::sql(*error),
+            Failure::Server(error) | Failure::Unparsed(error) => Error::sql(*error),
             Failure::Prologue(error) => prologue_refused(&error),
             Failure::NotCommitted(text) | Failure::Lost(text) => not_found(
                 &encode(self.shard, &transaction.key),
@@ -412,7 +421,9 @@ impl Session {
 fn begin_failed(failure: Failure) -> Error {
     match failure {
         Failure::Refused(error) => error,
-        Failure::Server(error) | Failure::Prologue(error) => prologue_refused(&error),
+        Failure::Server(error) | Failure::Unparsed(error) | Failure::Prologue(error) => {
+            prologue_refused(&error)
+        }
         Failure::NotCommitted(text) | Failure::Lost(text) => Error::unavailable(text),
         Failure::Overflow => Error::internal("BEGIN answered too much"),
     }

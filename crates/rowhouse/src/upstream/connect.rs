@@ -27,7 +27,7 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Parameters every session starts with. They are the values `RESET ALL` goes back to, they win
 /// over `ALTER ROLE … SET`, and the scanner and the result writer rely on them
 /// (PostgreSQL docs, "Message Flow", start-up; "Parameter Interaction via the Configuration File").
-const SESSION_PARAMETERS: [(&str, &str); 8] = [
+const SESSION_PARAMETERS: [(&str, &str); 9] = [
     ("client_encoding", "UTF8"),
     ("standard_conforming_strings", "on"),
     ("TimeZone", "UTC"),
@@ -36,6 +36,8 @@ const SESSION_PARAMETERS: [(&str, &str); 8] = [
     ("bytea_output", "hex"),
     ("extra_float_digits", "1"),
     ("row_security", "on"),
+    // Nobody reads notices here; a statement that raises a million of them need not send them.
+    ("client_min_messages", "error"),
 ];
 
 /// What a cancel request must carry (PostgreSQL docs, "Canceling Requests in Progress").

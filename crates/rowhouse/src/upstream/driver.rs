@@ -31,6 +31,8 @@ const READ_CHUNK: usize = 16 * 1024;
 const WRITE_BUFFER_KEPT_MAX: usize = 256 * 1024;
 /// Write/read rounds before the driver lets other tasks of its shard run.
 const ROUNDS_PER_POLL: usize = 16;
+/// Frames that tell more than rows are looked at up to this size, also in an answer that is too large.
+const TELLING_FRAME_MAX: usize = 64 * 1024;
 /// The largest frame PostgreSQL can send; nothing of that size is ever held, see
 /// `Pending::bytes_max`.
 const FRAME_BODY_MAX: usize = i32::MAX as usize;
@@ -38,7 +40,8 @@ const FRAME_BODY_MAX: usize = i32::MAX as usize;
 /// The answer to one exchange.
 #[derive(Debug)]
 pub struct Reply {
-    /// The server's frames up to and including `ReadyForQuery`; empty when `overflow` is set.
+    /// The server's frames up to and including `ReadyForQuery`; only errors and completions when
+    /// `overflow` is set.
     pub frames: Bytes,
     /// The transaction status `ReadyForQuery` told.
     pub status: TransactionStatus,
@@ -69,9 +72,18 @@ impl fmt::Display for ExchangeError {
     }
 }
 
-/// A handle to a driven connection. Clones share it.
+/// A handle to a driven connection. Clones share it; when the last one goes, the connection closes.
 #[derive(Clone)]
-pub struct Link(Rc<Shared>);
+pub struct Link(Rc<Handle>);
+
+/// What all clones of a link share, and the driver does not: its end is the connection's.
+struct Handle(Rc<Shared>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.close("nobody uses it any more");
+    }
+}
 
 struct Shared {
     /// Messages that no write has picked up yet.
@@ -84,6 +96,8 @@ struct Shared {
     written: Cell<u64>,
     closed: RefCell<Option<Rc<str>>>,
     closing: Cell<bool>,
+    /// A parameter that the server reports has changed since the last reset.
+    session_changed: Cell<bool>,
     /// When the server last gave an answer, or was last given something to do after none was left.
     progress_at: Cell<Instant>,
     backend: BackendKey,
@@ -97,6 +111,8 @@ struct Pending {
     bytes_max: usize,
     /// How many `CommandComplete` it has when all of it ran.
     commands: usize,
+    /// It cannot commit a part of itself.
+    atomic: bool,
 }
 
 /// An exchange as a request builds it.
@@ -104,6 +120,8 @@ struct Pending {
 pub struct ExchangeShape {
     /// How many `CommandComplete` a full answer has.
     pub commands: usize,
+    /// Whether all of it commits or none: not so for a procedure, which may COMMIT half-way.
+    pub atomic: bool,
     /// The most bytes of answer that are held.
     pub bytes_max: usize,
 }
@@ -120,6 +138,7 @@ impl Link {
             written: Cell::new(0),
             closed: RefCell::new(None),
             closing: Cell::new(false),
+            session_changed: Cell::new(false),
             progress_at: Cell::new(Instant::now()),
             backend,
         });
@@ -132,7 +151,7 @@ impl Link {
             last_error: None,
         };
         tokio::task::spawn_local(driver);
-        Link(shared)
+        Link(Rc::new(Handle(shared)))
     }
 
     /// Appends one exchange. `build` writes its messages, the closing `Sync` included. The answer
@@ -142,7 +161,7 @@ impl Link {
         shape: ExchangeShape,
         build: impl FnOnce(&mut BytesMut) -> Result<(), E>,
     ) -> Result<oneshot::Receiver<Result<Reply, ExchangeError>>, ExchangeError> {
-        let shared = &*self.0;
+        let shared = &*self.0.0;
         if let Some(reason) = &*shared.closed.borrow() {
             return Err(ExchangeError::NotCommitted(Rc::clone(reason)));
         }
@@ -164,6 +183,7 @@ impl Link {
             starts_at: shared.appended.get(),
             bytes_max: shape.bytes_max,
             commands: shape.commands,
+            atomic: shape.atomic,
         });
         shared.appended.set(shared.appended.get() + added);
         drop((outgoing, pending));
@@ -173,12 +193,24 @@ impl Link {
 
     /// Exchanges that have no answer yet.
     pub fn in_flight(&self) -> usize {
-        self.0.pending.borrow().len()
+        self.0.0.pending.borrow().len()
     }
 
     /// Whether the connection can take another exchange.
     pub fn is_open(&self) -> bool {
-        self.0.closed.borrow().is_none()
+        self.0.0.closed.borrow().is_none()
+    }
+
+    /// Whether a parameter that the server reports (`search_path` from 18 on, `TimeZone`,
+    /// `standard_conforming_strings`, …) has changed. A tripwire: it tells that something was not
+    /// as clean as its text looked (PostgreSQL docs, "Asynchronous Operations", ParameterStatus).
+    pub fn session_changed(&self) -> bool {
+        self.0.0.session_changed.get()
+    }
+
+    /// The session has been reset.
+    pub fn forget_session_changes(&self) {
+        self.0.0.session_changed.set(false);
     }
 
     /// For how long exchanges have been waiting without any answer.
@@ -186,27 +218,27 @@ impl Link {
         if self.in_flight() == 0 {
             return Duration::ZERO;
         }
-        now.saturating_duration_since(self.0.progress_at.get())
+        now.saturating_duration_since(self.0.0.progress_at.get())
     }
 
     /// Closes the connection: exchanges in flight fail.
     pub fn close(&self, reason: &str) {
-        let mut closed = self.0.closed.borrow_mut();
-        if closed.is_none() {
-            *closed = Some(reason.into());
-        }
-        drop(closed);
-        self.0.closing.set(true);
-        self.0.wake_driver();
+        self.0.0.close(reason);
     }
 
     /// What a cancel request for this connection must carry.
     pub fn backend(&self) -> &BackendKey {
-        &self.0.backend
+        &self.0.0.backend
     }
 }
 
 impl Shared {
+    fn close(&self, reason: &str) {
+        self.closed.borrow_mut().get_or_insert_with(|| reason.into());
+        self.closing.set(true);
+        self.wake_driver();
+    }
+
     fn wake_driver(&self) {
         if let Some(waker) = &*self.driver.borrow() {
             waker.wake_by_ref();
@@ -221,8 +253,10 @@ struct Exchange {
     scanned: usize,
     /// Bytes of a frame being thrown away that have not arrived yet.
     skip: usize,
-    /// Its answer was too large; its frames are dropped as they come.
+    /// Its answer was too large; its frames are dropped as they come, but for errors and completions.
     overflow: bool,
+    /// What is kept of an answer that was too large.
+    kept: BytesMut,
     /// `CommandComplete` seen.
     completed: usize,
 }
@@ -362,7 +396,7 @@ impl Driver {
             let Some(pending) = self.shared.pending.borrow_mut().pop_front() else {
                 return Err("ReadyForQuery that nobody waits for".to_owned());
             };
-            let frames = if ended.overflow { Bytes::new() } else { frames };
+            let frames = if ended.overflow { ended.kept.freeze() } else { frames };
             let reply = Reply { frames, status, overflow: ended.overflow, run: Duration::ZERO };
             whole.push((pending, reply));
         }
@@ -400,7 +434,8 @@ impl Driver {
             if !is_end && self.exchange.scanned + header.len > bytes_max {
                 self.exchange.overflow = true;
             }
-            if self.exchange.overflow && !is_end {
+            let seen = is_end || is_telling(header.tag) && header.len <= TELLING_FRAME_MAX;
+            if self.exchange.overflow && !seen {
                 let dropped = self.exchange.scanned + header.len;
                 self.exchange.scanned = 0;
                 self.exchange.skip = dropped;
@@ -418,6 +453,7 @@ impl Driver {
                 }
                 tag::COMMAND_COMPLETE => self.exchange.completed += 1,
                 tag::ERROR_RESPONSE => self.last_error = fatal_text(body),
+                tag::PARAMETER_STATUS => self.shared.session_changed.set(true),
                 // The session never sends a COPY that talks to the client; if one starts all the
                 // same, the Sync has been swallowed and the connection is of no
                 // use.
@@ -427,6 +463,24 @@ impl Driver {
                 _ => {}
             }
             self.exchange.scanned += header.len;
+            if self.exchange.overflow {
+                self.keep_scanned();
+            }
+        }
+    }
+
+    /// Moves what has been scanned of an answer that is too large to what is kept of it; what was
+    /// scanned before it became too large is dropped, but for errors and completions.
+    fn keep_scanned(&mut self) {
+        let scanned = self.incoming.split_to(self.exchange.scanned);
+        self.exchange.scanned = 0;
+        let mut rest: &[u8] = &scanned;
+        while let Ok(Some((header, _))) = frame::split(rest, FRAME_BODY_MAX) {
+            let (whole, behind) = rest.split_at_checked(header.len).unwrap_or_default();
+            if matches!(header.tag, tag::ERROR_RESPONSE | tag::COMMAND_COMPLETE) {
+                self.exchange.kept.extend_from_slice(whole);
+            }
+            rest = behind;
         }
     }
 
@@ -445,7 +499,11 @@ impl Driver {
     fn take_unasked(&mut self, tag_byte: u8, len: usize) -> Result<(), String> {
         let frame = self.incoming.split_to(len);
         match tag_byte {
-            tag::NOTICE_RESPONSE | tag::PARAMETER_STATUS | tag::NOTIFICATION_RESPONSE => Ok(()),
+            tag::NOTICE_RESPONSE | tag::NOTIFICATION_RESPONSE => Ok(()),
+            tag::PARAMETER_STATUS => {
+                self.shared.session_changed.set(true);
+                Ok(())
+            }
             tag::ERROR_RESPONSE => {
                 let body = frame.get(5..).unwrap_or_default();
                 Err(fatal_text(body).unwrap_or_else(|| "error outside any exchange".to_owned()))
@@ -467,7 +525,7 @@ impl Driver {
         let mut completed = self.exchange.completed;
         for pending in shared.pending.borrow_mut().drain(..) {
             let never_sent = pending.starts_at >= written;
-            let rolled_back = server_gave_up && completed < pending.commands;
+            let rolled_back = server_gave_up && pending.atomic && completed < pending.commands;
             completed = 0;
             let error = if never_sent || rolled_back {
                 ExchangeError::NotCommitted(Rc::clone(&reason))
@@ -477,6 +535,19 @@ impl Driver {
             let _ = pending.answer.send(Err(error));
         }
     }
+}
+
+/// Frames that say what became of an exchange, however large the rest of its answer is.
+fn is_telling(tag_byte: u8) -> bool {
+    matches!(
+        tag_byte,
+        tag::ERROR_RESPONSE
+            | tag::COMMAND_COMPLETE
+            | tag::PARAMETER_STATUS
+            | tag::COPY_IN_RESPONSE
+            | tag::COPY_OUT_RESPONSE
+            | tag::COPY_BOTH_RESPONSE
+    )
 }
 
 /// The text of a FATAL or PANIC error; other errors end nothing.
