@@ -245,6 +245,7 @@ const PINNED: &[&str] = &[
     "setting application_name rowhouse",
     "setting bytea_output hex",
     "setting client_encoding UTF8",
+    "setting client_min_messages error",
     "setting extra_float_digits 1",
     "setting row_security on",
     "setting standard_conforming_strings on",
