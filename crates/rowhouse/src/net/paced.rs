@@ -90,20 +90,22 @@ impl PacedStream {
         Poll::Pending
     }
 
-    /// Takes note of whether the client takes what is written.
+    /// Takes note of whether the client takes what is written, and looks at the deadline: an answer
+    /// is the last thing that is done for a client before its next request is waited for.
     fn after_write<T>(
         &mut self,
         cx: &mut Context<'_>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.write_stuck_since = None;
-            return written;
+        match &written {
+            Poll::Ready(_) => self.write_stuck_since = None,
+            Poll::Pending => {
+                self.write_stuck_since.get_or_insert_with(Instant::now);
+            }
         }
-        self.write_stuck_since.get_or_insert_with(Instant::now);
-        match self.poll_deadline(cx) {
-            Poll::Ready(error) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Pending,
+        match (self.poll_deadline(cx), written) {
+            (Poll::Ready(error), Poll::Pending) => Poll::Ready(Err(error)),
+            (_, written) => written,
         }
     }
 }
