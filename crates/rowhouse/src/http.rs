@@ -172,8 +172,8 @@ impl Door {
         let _ = connection.await;
     }
 
-    /// One request, from its head to its answer. A client that leaves meanwhile ends it half-way; the
-    /// report says so.
+    /// One request, from its head to its answer. A client that leaves meanwhile ends it half-way;
+    /// the report says so.
     async fn serve_request(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let mut report = Report { door: self, trace: Trace::default(), arrived: Instant::now() };
         let Report { trace, arrived, .. } = &mut report;

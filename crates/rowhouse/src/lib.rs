@@ -1,5 +1,5 @@
-//! Rowhouse: a tenant gateway for PostgreSQL. The crate with all the IO; the rooms it is made of, in
-//! the order in which they may know each other (each only what stands above it):
+//! Rowhouse: a tenant gateway for PostgreSQL. The crate with all the IO; the rooms it is made of,
+//! in the order in which they may know each other (each only what stands above it):
 //!
 //! | room | holds |
 //! | --- | --- |

@@ -6,6 +6,7 @@
 
 mod connect;
 mod driver;
+mod link;
 mod tls;
 
 use std::fmt;
@@ -13,7 +14,7 @@ use std::fmt;
 use rowhouse_protocol::backend::ServerError;
 
 pub use connect::{BackendKey, Connection, cancel, connect, connect_with};
-pub use driver::{ExchangeError, ExchangeShape, Link, Reply};
+pub use link::{ExchangeError, ExchangeShape, Link, Reply};
 
 pub use crate::config::Login;
 

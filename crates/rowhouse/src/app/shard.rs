@@ -20,7 +20,8 @@ const COUNT_INTERVAL: Duration = Duration::from_millis(10);
 /// After `Closing`, answers under way have this long to be sent.
 const LAST_ANSWERS: Duration = Duration::from_millis(1500);
 
-/// What a shard tells before it has begun to drain: not none, or the drain would be over before it is.
+/// What a shard tells before it has begun to drain: not none, or the drain would be over before it
+/// is.
 pub const NOT_TOLD: usize = usize::MAX;
 
 /// What a shard is made of.

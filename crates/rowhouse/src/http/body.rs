@@ -23,7 +23,8 @@ pub async fn read(body: Incoming, bytes_max: usize, within: Duration) -> Result<
 }
 
 async fn read_all(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Error> {
-    // What the client announces is believed only when it is too much: memory is taken as bytes come.
+    // What the client announces is believed only when it is too much: memory is taken as bytes
+    // come.
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     let mut seen = 0_usize;

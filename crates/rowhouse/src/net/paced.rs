@@ -1,8 +1,8 @@
 //! A client's stream that ends by itself when the client takes too long: between requests, in the
 //! middle of a request's head, or to take an answer.
 //!
-//! The timer is set anew only when it fires or when a nearer deadline comes up, so that a client that
-//! keeps pace costs nothing.
+//! The timer is set anew only when it fires or when a nearer deadline comes up, so that a client
+//! that keeps pace costs nothing.
 
 use std::cell::Cell;
 use std::future::Future;

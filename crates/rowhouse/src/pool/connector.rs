@@ -118,7 +118,8 @@ impl Connector {
         let text = error.to_string();
         self.observer.emit(&Event::UpstreamRefused { login: &self.login, reason: &text });
         if let Some(refusal) = error.server().and_then(|server| self.final_refusal(server)) {
-            // Each attempt costs the server a process, and a wrong password stays wrong for a while.
+            // Each attempt costs the server a process, and a wrong password stays wrong for a
+            // while.
             self.not_before.set(Some(Instant::now() + REFUSED_PAUSE));
             *self.last_failure.borrow_mut() = text.clone();
             return Err(refusal.because(text));

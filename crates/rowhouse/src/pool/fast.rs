@@ -25,12 +25,13 @@ use crate::upstream::Link;
 /// piling up.
 const ABANDONED_FACTOR: usize = 2;
 
-/// A packed connection on which nothing has been answered for this long is given up: the server ends
-/// every statement there within `fast_statement_timeout`, so it is the way to it that has failed.
+/// A packed connection on which nothing has been answered for this long is given up: the server
+/// ends every statement there within `fast_statement_timeout`, so it is the way to it that has
+/// failed.
 const STALL_MAX: Duration = Duration::from_secs(10);
 
-/// No packed connection is used beyond this age. They are never reset, so that what we do not know of
-/// in a session ends here.
+/// No packed connection is used beyond this age. They are never reset, so that what we do not know
+/// of in a session ends here.
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(10 * 60);
 
 /// The packed connections of a pool.
@@ -170,7 +171,8 @@ impl FastLane {
         Ok(link)
     }
 
-    /// Gives a connection to nobody any more; it closes when those who are on it have their answers.
+    /// Gives a connection to nobody any more; it closes when those who are on it have their
+    /// answers.
     pub fn retire(&self, link: &Rc<FastLink>) {
         for slot in &self.links {
             let mut slot = slot.borrow_mut();

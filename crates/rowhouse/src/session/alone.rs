@@ -250,9 +250,9 @@ pub(super) fn cannot_infer(code: SqlState) -> bool {
         || code == SqlState::AMBIGUOUS_FUNCTION
 }
 
-/// The server does not know the kept statement, or the table changed under it: "cached plan must not
-/// change result type". PostgreSQL has no code of its own for the latter; the routine that raises
-/// it has a name that translations leave alone.
+/// The server does not know the kept statement, or the table changed under it: "cached plan must
+/// not change result type". PostgreSQL has no code of its own for the latter; the routine that
+/// raises it has a name that translations leave alone.
 fn is_stale(error: &ServerError) -> bool {
     error.code == SqlState::INVALID_SQL_STATEMENT_NAME
         || (error.code == SqlState::FEATURE_NOT_SUPPORTED

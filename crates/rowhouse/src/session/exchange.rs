@@ -124,8 +124,8 @@ pub fn shape(commands: usize, atomic: bool, result_bytes_max: usize) -> Exchange
     ExchangeShape { commands, atomic, bytes_max }
 }
 
-/// Whether a statement by itself commits whole or not at all. Procedures may COMMIT half-way, and so
-/// may what runs outside a transaction block, such as `VACUUM`; the list is of what cannot.
+/// Whether a statement by itself commits whole or not at all. Procedures may COMMIT half-way, and
+/// so may what runs outside a transaction block, such as `VACUUM`; the list is of what cannot.
 pub fn is_atomic(verb: Verb) -> bool {
     matches!(
         verb,

@@ -5,24 +5,18 @@
 //! exchange its own bytes without copying them. A request that goes away loses its answer, never
 //! the connection.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::fmt;
 use std::future::Future;
-use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use rowhouse_protocol::backend::{ErrorFields, ReadyForQuery, TransactionStatus, tag};
 use rowhouse_protocol::{frame, frontend};
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::sync::oneshot;
 
-use super::Connection;
-use super::connect::BackendKey;
+use super::link::{ExchangeError, Pending, Reply, Shared};
 use crate::net::Stream;
 
 /// Bytes read from the socket at once: several small answers fit, and an idle link stays small.
@@ -31,220 +25,12 @@ const READ_CHUNK: usize = 16 * 1024;
 const WRITE_BUFFER_KEPT_MAX: usize = 256 * 1024;
 /// Write/read rounds before the driver lets other tasks of its shard run.
 const ROUNDS_PER_POLL: usize = 16;
-/// Frames that tell more than rows are looked at up to this size, also in an answer that is too large.
+/// Frames that tell more than rows are looked at up to this size, also in an answer that is too
+/// large.
 const TELLING_FRAME_MAX: usize = 64 * 1024;
 /// The largest frame PostgreSQL can send; nothing of that size is ever held, see
 /// `Pending::bytes_max`.
 const FRAME_BODY_MAX: usize = i32::MAX as usize;
-
-/// The answer to one exchange.
-#[derive(Debug)]
-pub struct Reply {
-    /// The server's frames up to and including `ReadyForQuery`; only errors and completions when
-    /// `overflow` is set.
-    pub frames: Bytes,
-    /// The transaction status `ReadyForQuery` told.
-    pub status: TransactionStatus,
-    /// The answer was larger than allowed and has been thrown away.
-    pub overflow: bool,
-    /// How long the server was busy with this exchange alone.
-    pub run: Duration,
-}
-
-/// Why an exchange has no answer.
-#[derive(Debug, Clone)]
-pub enum ExchangeError {
-    /// Nothing of it was committed: it was never sent, or the server gave up before completing it.
-    NotCommitted(Rc<str>),
-    /// The connection broke after it was sent; it may have been committed.
-    Lost(Rc<str>),
-    /// A value cannot be put into a protocol message.
-    Encode(Rc<str>),
-}
-
-impl fmt::Display for ExchangeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ExchangeError::NotCommitted(text) => write!(f, "not committed: {text}"),
-            ExchangeError::Lost(text) => write!(f, "connection lost: {text}"),
-            ExchangeError::Encode(text) => f.write_str(text),
-        }
-    }
-}
-
-/// A handle to a driven connection. Clones share it; when the last one goes, the connection closes.
-#[derive(Clone)]
-pub struct Link(Rc<Handle>);
-
-/// What all clones of a link share, and the driver does not: its end is the connection's.
-struct Handle(Rc<Shared>);
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.0.close("nobody uses it any more");
-    }
-}
-
-struct Shared {
-    /// Messages that no write has picked up yet.
-    outgoing: RefCell<BytesMut>,
-    pending: RefCell<VecDeque<Pending>>,
-    driver: RefCell<Option<Waker>>,
-    /// Bytes ever appended to `outgoing`.
-    appended: Cell<u64>,
-    /// Bytes ever accepted by the socket.
-    written: Cell<u64>,
-    closed: RefCell<Option<Rc<str>>>,
-    closing: Cell<bool>,
-    /// A parameter that the server reports has changed since the last reset.
-    session_changed: Cell<bool>,
-    /// When the server last gave an answer, or was last given something to do after none was left.
-    progress_at: Cell<Instant>,
-    backend: BackendKey,
-}
-
-struct Pending {
-    answer: oneshot::Sender<Result<Reply, ExchangeError>>,
-    /// Where its messages start in the stream of all bytes.
-    starts_at: u64,
-    /// The most that is held of its answer.
-    bytes_max: usize,
-    /// How many `CommandComplete` it has when all of it ran.
-    commands: usize,
-    /// It cannot commit a part of itself.
-    atomic: bool,
-}
-
-/// An exchange as a request builds it.
-#[derive(Debug, Clone, Copy)]
-pub struct ExchangeShape {
-    /// How many `CommandComplete` a full answer has.
-    pub commands: usize,
-    /// Whether all of it commits or none: not so for a procedure, which may COMMIT half-way.
-    pub atomic: bool,
-    /// The most bytes of answer that are held.
-    pub bytes_max: usize,
-}
-
-impl Link {
-    /// Spawns the driver of a connection on this thread.
-    pub fn start(connection: Connection) -> Link {
-        let (stream, buffer, backend) = connection.into_parts();
-        let shared = Rc::new(Shared {
-            outgoing: RefCell::new(BytesMut::new()),
-            pending: RefCell::new(VecDeque::new()),
-            driver: RefCell::new(None),
-            appended: Cell::new(0),
-            written: Cell::new(0),
-            closed: RefCell::new(None),
-            closing: Cell::new(false),
-            session_changed: Cell::new(false),
-            progress_at: Cell::new(Instant::now()),
-            backend,
-        });
-        let driver = Driver {
-            stream,
-            shared: Rc::clone(&shared),
-            writing: BytesMut::new(),
-            incoming: buffer,
-            exchange: Exchange::default(),
-            last_error: None,
-        };
-        tokio::task::spawn_local(driver);
-        Link(Rc::new(Handle(shared)))
-    }
-
-    /// Appends one exchange. `build` writes its messages, the closing `Sync` included. The answer
-    /// comes through the receiver; dropping the receiver drops the answer only.
-    pub fn submit<E: fmt::Display>(
-        &self,
-        shape: ExchangeShape,
-        build: impl FnOnce(&mut BytesMut) -> Result<(), E>,
-    ) -> Result<oneshot::Receiver<Result<Reply, ExchangeError>>, ExchangeError> {
-        let shared = &*self.0.0;
-        if let Some(reason) = &*shared.closed.borrow() {
-            return Err(ExchangeError::NotCommitted(Rc::clone(reason)));
-        }
-        let mut outgoing = shared.outgoing.borrow_mut();
-        let before = outgoing.len();
-        if let Err(error) = build(&mut outgoing) {
-            outgoing.truncate(before);
-            return Err(ExchangeError::Encode(error.to_string().into()));
-        }
-        let added = (outgoing.len() - before) as u64;
-        let (answer, receiver) = oneshot::channel();
-        let mut pending = shared.pending.borrow_mut();
-        if pending.is_empty() {
-            // Otherwise an idle hour would count as a stall until the driver comes to write.
-            shared.progress_at.set(Instant::now());
-        }
-        pending.push_back(Pending {
-            answer,
-            starts_at: shared.appended.get(),
-            bytes_max: shape.bytes_max,
-            commands: shape.commands,
-            atomic: shape.atomic,
-        });
-        shared.appended.set(shared.appended.get() + added);
-        drop((outgoing, pending));
-        shared.wake_driver();
-        Ok(receiver)
-    }
-
-    /// Exchanges that have no answer yet.
-    pub fn in_flight(&self) -> usize {
-        self.0.0.pending.borrow().len()
-    }
-
-    /// Whether the connection can take another exchange.
-    pub fn is_open(&self) -> bool {
-        self.0.0.closed.borrow().is_none()
-    }
-
-    /// Whether a parameter that the server reports (`search_path` from 18 on, `TimeZone`,
-    /// `standard_conforming_strings`, …) has changed. A tripwire: it tells that something was not
-    /// as clean as its text looked (PostgreSQL docs, "Asynchronous Operations", ParameterStatus).
-    pub fn session_changed(&self) -> bool {
-        self.0.0.session_changed.get()
-    }
-
-    /// The session has been reset.
-    pub fn forget_session_changes(&self) {
-        self.0.0.session_changed.set(false);
-    }
-
-    /// For how long exchanges have been waiting without any answer.
-    pub fn stalled_for(&self, now: Instant) -> Duration {
-        if self.in_flight() == 0 {
-            return Duration::ZERO;
-        }
-        now.saturating_duration_since(self.0.0.progress_at.get())
-    }
-
-    /// Closes the connection: exchanges in flight fail.
-    pub fn close(&self, reason: &str) {
-        self.0.0.close(reason);
-    }
-
-    /// What a cancel request for this connection must carry.
-    pub fn backend(&self) -> &BackendKey {
-        &self.0.0.backend
-    }
-}
-
-impl Shared {
-    fn close(&self, reason: &str) {
-        self.closed.borrow_mut().get_or_insert_with(|| reason.into());
-        self.closing.set(true);
-        self.wake_driver();
-    }
-
-    fn wake_driver(&self) {
-        if let Some(waker) = &*self.driver.borrow() {
-            waker.wake_by_ref();
-        }
-    }
-}
 
 /// What has been seen of the exchange at the head of the queue.
 #[derive(Default)]
@@ -253,7 +39,8 @@ struct Exchange {
     scanned: usize,
     /// Bytes of a frame being thrown away that have not arrived yet.
     skip: usize,
-    /// Its answer was too large; its frames are dropped as they come, but for errors and completions.
+    /// Its answer was too large; its frames are dropped as they come, but for errors and
+    /// completions.
     overflow: bool,
     /// What is kept of an answer that was too large.
     kept: BytesMut,
@@ -261,7 +48,8 @@ struct Exchange {
     completed: usize,
 }
 
-struct Driver {
+/// Owns the socket.
+pub(super) struct Driver {
     stream: Stream,
     shared: Rc<Shared>,
     writing: BytesMut,
@@ -293,6 +81,18 @@ impl Future for Driver {
 }
 
 impl Driver {
+    /// The driver of a connection; `incoming` is what has been read of it already.
+    pub(super) fn new(stream: Stream, incoming: BytesMut, shared: Rc<Shared>) -> Driver {
+        Driver {
+            stream,
+            shared,
+            writing: BytesMut::new(),
+            incoming,
+            exchange: Exchange::default(),
+            last_error: None,
+        }
+    }
+
     fn remember_waker(&self, cx: &Context<'_>) {
         let mut waker = self.shared.driver.borrow_mut();
         if !waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
@@ -558,10 +358,4 @@ fn fatal_text(body: &[u8]) -> Option<String> {
         return Some(format!("{severity}: {} ({})", fields.message(), fields.code()));
     }
     None
-}
-
-impl From<io::Error> for ExchangeError {
-    fn from(error: io::Error) -> Self {
-        ExchangeError::Lost(error.to_string().into())
-    }
 }
