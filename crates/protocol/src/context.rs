@@ -48,6 +48,15 @@ const RUNS_SQL: &[&str] = &[
 const RUNS_FIRST_ARGUMENT: &[&str] =
     &["query_to_xml", "query_to_xml_and_xmlschema", "query_to_xmlschema", "ts_stat"];
 
+/// Functions that run their one argument, so `('…'::text).crosstab` calls them as well.
+const RUNS_ONE_ARGUMENT: &[&str] =
+    &["crosstab", "crosstab2", "crosstab3", "crosstab4", "dblink", "dblink_exec"];
+
+/// `pg_settings` in a statement with one of these words may be an UPDATE of it, which calls
+/// `set_config`; where exactly the name stands in it has too many forms.
+const WRITES: &[&str] = &["delete", "insert", "merge", "update"];
+const SETTINGS_VIEW: &str = "pg_settings";
+
 /// Why a text is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ContextChange {
@@ -75,6 +84,8 @@ pub enum ContextChange {
     Channel,
     /// It names `set_config` other than in a call for an unprotected setting given as a literal.
     SetConfig,
+    /// It calls a function by `TREAT(… AS function)`.
+    Treat,
     /// It holds or builds SQL text that would change the context, or that cannot be read.
     HiddenSql,
     /// It writes a name by escapes, which only hides what it is.
@@ -114,6 +125,9 @@ impl fmt::Display for ContextChange {
             Self::SetConfig => f.write_str(
                 "set_config is accepted only with the name of an unprotected setting as a literal",
             ),
+            Self::Treat => f.write_str(
+                "TREAT(… AS name) calls the function of that name; write the cast or call plainly",
+            ),
             Self::HiddenSql => f.write_str(
                 "SQL inside a text must be a plain literal and must not touch the tenant's context",
             ),
@@ -145,6 +159,8 @@ impl Search<'_> {
         let tokens = scan::collect(sql);
         let mut runs_text = self.depth > 0;
         let mut in_routine = false;
+        let mut settings_view = false;
+        let mut writes = false;
         for at in 0..tokens.len() {
             let rest = tokens.get(at..).unwrap_or_default();
             if self.begins_statement(&tokens, at) {
@@ -161,6 +177,14 @@ impl Search<'_> {
                 return Some(change);
             }
             runs_text |= is_call_in(rest, RUNS_SQL);
+            if rest.first().is_some_and(|token| token.is_punct(";")) {
+                (settings_view, writes) = (false, false);
+            }
+            settings_view |= rest.first().is_some_and(|token| is_named(token, SETTINGS_VIEW));
+            writes |= Word::of(rest.first()).is_in(WRITES);
+            if settings_view && writes {
+                return Some(ContextChange::SetConfig);
+            }
         }
         if runs_text { tokens.iter().find_map(|token| self.literal(token)) } else { None }
     }
@@ -215,12 +239,17 @@ impl Search<'_> {
         if is_named(token, "pg_notify") {
             return Some(ContextChange::Channel);
         }
-        // An UPDATE of this view calls set_config.
-        if is_named(token, "pg_settings") && is_update_target(tokens, at) {
-            return Some(ContextChange::SetConfig);
+        let is_call = rest.first().is_some_and(|next| next.is_punct("("));
+        if token.is_word("treat") && is_call {
+            return Some(ContextChange::Treat);
         }
-        let runs_text = is_call_in(tokens.get(at..)?, RUNS_FIRST_ARGUMENT);
-        (runs_text && !is_literal_argument(rest)).then_some(ContextChange::HiddenSql)
+        // `t.f` calls `f` too, and so does an operator or aggregate made of it.
+        let name = Word::of_name(Some(token));
+        let is_field = at.checked_sub(1).and_then(|before| tokens.get(before));
+        let is_field = is_field.is_some_and(|before| before.is_punct("."));
+        let is_unreadable = name.is_in(RUNS_FIRST_ARGUMENT) && !is_literal_argument(rest)
+            || name.is_in(RUNS_ONE_ARGUMENT) && is_field && !is_call;
+        is_unreadable.then_some(ContextChange::HiddenSql)
     }
 
     /// A literal of a statement that runs text.
@@ -234,7 +263,11 @@ impl Search<'_> {
         }
         let folded = text.to_lowercase();
         let named = |name: &str| folded.contains(&name.to_lowercase());
-        if named("set_config") || self.protected.iter().any(|name| named(name)) {
+        let updates_settings = || named(SETTINGS_VIEW) && WRITES.iter().any(|word| named(word));
+        if named("set_config")
+            || updates_settings()
+            || self.protected.iter().any(|name| named(name))
+        {
             return Some(ContextChange::HiddenSql);
         }
         Search { depth: self.depth + 1, ..self }.text(&text).map(|_| ContextChange::HiddenSql)
@@ -275,8 +308,9 @@ fn is_call_in(tokens: &[Token<'_>], names: &[&str]) -> bool {
 
 /// Whether a parenthesis opens and the first argument behind it is one literal and no more.
 fn is_literal_argument(tokens: &[Token<'_>]) -> bool {
+    let opens = tokens.first().is_some_and(|token| token.is_punct("("));
     let literal = tokens.get(1).is_some_and(|first| literal::value(first).is_some());
-    literal && tokens.get(2).is_some_and(|next| next.is_punct(",") || next.is_punct(")"))
+    opens && literal && tokens.get(2).is_some_and(|next| next.is_punct(",") || next.is_punct(")"))
 }
 
 /// Whether the token is this name, with quotes or without. Quoted names keep their case; looking
@@ -288,13 +322,6 @@ fn is_named(token: &Token<'_>, name: &str) -> bool {
         _ => return false,
     };
     text.eq_ignore_ascii_case(name)
-}
-
-/// `UPDATE [ONLY] [pg_catalog.]name`
-fn is_update_target(tokens: &[Token<'_>], at: usize) -> bool {
-    let back = |steps: usize| at.checked_sub(steps).and_then(|index| tokens.get(index));
-    let lead = if back(1).is_some_and(|token| token.is_punct(".")) { 3 } else { 1 };
-    back(lead).is_some_and(|token| token.is_word("update") || token.is_word("only"))
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! What a text of SQL is going to do, as far as its words tell: how many statements, which
 //! command, whether the session can look different afterwards.
 //!
-//! A view, a trigger, an operator or a cast can call a function that nobody sees in the text. What
-//! they may do to the session is therefore limited by who may create functions, not here.
+//! A view, a trigger, an operator, a cast or what looks like a column (`t.f`) can call a function
+//! that nobody sees in the text, and a function can be called like a built-in one. What they may do
+//! to the session is therefore limited by who may create functions, not here.
 
 use crate::effect;
 use crate::scan::{self, Token};
@@ -105,7 +106,7 @@ impl Verb {
 pub enum SessionEffect {
     /// On the short list of what cannot change it.
     KnownClean,
-    /// Everything else.
+    /// Everything else: `DISCARD ALL` makes the session as it was.
     MayChange,
     /// It may change it in a way that `DISCARD ALL` does not undo: close the connection.
     Indelible,
@@ -147,7 +148,11 @@ pub fn examine(sql: &str) -> Examined {
     Examined {
         statements: usize::from(!first.is_empty()) + others,
         verb,
-        session: if effect.clean { SessionEffect::KnownClean } else { SessionEffect::MayChange },
+        session: match effect.clean {
+            true => SessionEffect::KnownClean,
+            false if effect::is_indelible(&tokens) => SessionEffect::Indelible,
+            false => SessionEffect::MayChange,
+        },
         read_only: effect.read_only,
     }
 }

@@ -26,6 +26,19 @@ impl Word {
         word
     }
 
+    /// The name a token is, with quotes or without. Quoted names keep their case in PostgreSQL;
+    /// folding them too makes a list of what is refused refuse a little too much.
+    pub(crate) fn of_name(token: Option<&Token<'_>>) -> Self {
+        let unquoted = token.map(|token| match token.kind {
+            TokenKind::QuotedIdent => {
+                let text = token.text.trim_matches('"');
+                Token { kind: TokenKind::Ident, text, start: token.start }
+            }
+            _ => *token,
+        });
+        Self::of(unquoted.as_ref())
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         let bytes = self.bytes.get(..self.len).unwrap_or_default();
         std::str::from_utf8(bytes).unwrap_or_default()

@@ -162,6 +162,16 @@ fn set_config_that_cannot_be_read() {
             "update pg_settings set setting = '2'",
             "update pg_catalog.pg_settings set setting = 1",
             "update only \"pg_settings\" set setting = 1",
+            "update only (pg_settings) set setting = 1",
+            "update db.pg_catalog.pg_settings set setting = 1",
+            "update pg_settings as x set setting = 1",
+            "update \"pg_catalog\" . \"pg_settings\" * set setting = 1",
+            "merge into pg_settings p using t on true when matched then update set setting = 1",
+            "with w as (update PG_Settings set setting = 1 returning 1) select 1",
+            "with w as (insert into pg_settings values (1) returning 1) select 1",
+            "with w as (select 1) delete from pg_settings",
+            "explain analyze update pg_settings set setting = 1",
+            "select 1; update t set a = 1; prepare p as update pg_settings set setting = $1",
             "select set_config(",
             "select set_config('a'",
         ],
@@ -228,7 +238,31 @@ fn hidden_sql() {
             "select query_to_xml(U&'x', true, true, '')",
             "select ts_stat(a) from t",
             "select dblink_exec('c', 'set app.tenant_id = 2')",
+            "select ('select to_tsvector(''x'')'::text).ts_stat",
+            "select g.\"ts_stat\" from unnest(array['select ' || 'x']) g",
+            "create operator @@@ (rightarg = text, function = ts_stat)",
+            "select ('select 1'::text).crosstab",
+            "select g.public.crosstab2 from g",
+            "do $$begin update pg_settings set setting = 2; end$$",
+            "do $$begin execute 'update ' || 'pg_settings set setting = 2'; end$$",
+            "select query_to_xml('select treat(''x'' as ts_stat)', true, true, '')",
             "select 1; do $$begin set role admin; end$$; select 2",
+        ],
+    );
+}
+
+#[test]
+fn treat_is_a_call() {
+    refused_as(
+        &ContextChange::Treat,
+        &[
+            "select (treat('select set_config(''app.x'',''2'',true)' as ts_stat))::text",
+            "select TREAT /**/ (4711::bigint as pg_advisory_lock)",
+            "select 1; select treat(0.5 as setseed)",
+            "prepare p as select treat($1 as ts_stat)",
+            "explain analyze select treat($1 as ts_stat)",
+            "copy (select treat('x' as ts_stat)) to stdout",
+            "create view v as select treat('x'::text as ts_stat)",
         ],
     );
 }
@@ -292,6 +326,12 @@ fn what_is_allowed() {
         "select notify, listen from t",
         "select ts_stat('select v from t')",
         "select * from pg_settings",
+        "select * from pg_settings; update t set a = 1",
+        "update t set a = 1; select * from pg_settings",
+        "select 'update pg_settings', 'treat(x)' from t",
+        "do $$begin perform 1 from pg_settings; end$$",
+        "select treat, a.treat from t",
+        "select t.schedule, a.crosstab() from t",
         "set \"",
         "set",
         "reset",
@@ -318,6 +358,7 @@ fn refusals_are_sentences() {
         "set U&\"a\" = 1",
         "set names big5",
         "set session authorization x",
+        "select treat(1 as x)",
     ] {
         let text = check(sql).unwrap().to_string();
         assert!(text.len() > 40 && !text.ends_with('.'), "{text}");
