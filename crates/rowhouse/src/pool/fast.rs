@@ -182,19 +182,15 @@ impl FastLane {
         }
     }
 
-    /// The open connection with the fewest exchanges in flight, if it has room.
+    /// The first open connection with room. Filling one before the next makes each write to the
+    /// server carry more, which is what pipelining gains by.
     fn choose(&self, depth: usize) -> Option<Rc<FastLink>> {
-        let mut best: Option<(usize, Rc<FastLink>)> = None;
-        for slot in &self.links {
+        self.links.iter().find_map(|slot| {
             let slot = slot.borrow();
-            let Some(link) = &*slot else { continue };
-            let in_flight = link.link.in_flight();
-            let better = best.as_ref().is_none_or(|(least, _)| in_flight < *least);
-            if link.link.is_open() && in_flight < depth && better {
-                best = Some((in_flight, Rc::clone(link)));
-            }
-        }
-        best.map(|(_, link)| link)
+            let link = slot.as_ref()?;
+            let room = link.link.is_open() && link.link.in_flight() < depth;
+            room.then(|| Rc::clone(link))
+        })
     }
 }
 
