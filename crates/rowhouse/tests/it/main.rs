@@ -24,6 +24,7 @@ mod corridor;
 mod data_api;
 mod folder;
 mod gateway;
+mod hostile;
 mod leak;
 mod person;
 mod postgres;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
     // The long ones first, so that they do not stand alone at the end.
     let suites = [
         chaos::cases(),
+        hostile::cases(),
         shutdown::cases(),
         cluster::cases(),
         config::cases(),

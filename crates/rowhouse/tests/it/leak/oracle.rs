@@ -251,27 +251,42 @@ const PINNED: &[&str] = &[
     "setting standard_conforming_strings on",
 ];
 
-/// Made of tables, views and functions that the gateway takes for harmless. The statement timeout
-/// is among the settings only when somebody has set it: otherwise it tells the lane.
+/// Made of tables and functions that the gateway takes for harmless, so that it meets a connection as
+/// it was left: the settings that every session starts with, and of the others those that differ.
 const CLEAN_LOOK: &str = "
-    select 'setting' as kind, name::text as a, setting::text as b from pg_settings
+    select 'setting' as kind, name as a, current_setting(name, true) as b from (values
+        ('DateStyle'), ('IntervalStyle'), ('TimeZone'), ('application_name'), ('bytea_output'),
+        ('client_encoding'), ('client_min_messages'), ('extra_float_digits'), ('row_security'),
+        ('standard_conforming_strings')) as pinned (name)
+    union all select 'setting', name, current_setting(name, true) from (values
+        ('search_path', '\"$user\", public'), ('role', 'none'), ('lock_timeout', '0'),
+        ('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'),
+        ('default_transaction_read_only', 'off'), ('default_transaction_deferrable', 'off'),
+        ('default_transaction_isolation', 'read committed'), ('work_mem', '4MB'),
+        ('transform_null_equals', 'off'), ('array_nulls', 'on'), ('quote_all_identifiers', 'off'),
+        ('backslash_quote', 'safe_encoding'), ('xmloption', 'content'), ('jit', 'on'),
+        ('enable_seqscan', 'on'), ('plan_cache_mode', 'auto')) as other (name, initial)
+        where current_setting(name, true) is distinct from initial
+    union all select 'identity', current_user::text, session_user::text
+    -- The search_path says it here; the schema itself is looked at after a reset only.
+    union all select 'schema', 'public', current_catalog::text
+    union all select 'tenant', coalesce(current_setting('app.current_tenant', true), ''), ''
+    union all select 'row', tenant::text, count(*)::text from note group by tenant
+    union all select 'temp', relname::text, '' from pg_class
+        where relpersistence = 't' and relname like '%secret_WHO%'";
+
+/// With views and functions that show sessions, so that a connection which was used is reset before.
+const UNCLEAN_LOOK: &str = "
+    union all select 'setting', name::text, setting::text from pg_settings
         where source in ('session', 'client', 'interactive', 'user', 'database', 'database user')
         and (name <> 'statement_timeout' or source <> 'client')
         -- Of a transaction that is over PostgreSQL takes the value back and not the source.
         and (name not like 'transaction_%' or setting not in ('off', 'read committed'))
-    union all select 'identity', current_user::text, session_user::text
     union all select 'schema', coalesce(current_schema::text, ''), current_catalog::text
-    union all select 'tenant', coalesce(current_setting('app.current_tenant', true), ''), ''
-    union all select 'row', tenant::text, count(*)::text from note group by tenant
     union all select 'prepared', name::text, '' from pg_prepared_statements
         where name not like 'rowhouse%'
     union all select 'cursor', name::text, '' from pg_cursors where name <> ''
     union all select 'lock', mode::text, '' from pg_locks
         where locktype = 'advisory' and objid = KEY
-    union all select 'temp', relname::text, '' from pg_class
-        where relpersistence = 't' and relname like '%secret_WHO%'";
-
-/// With functions that it does not know, so that a connection which was used is reset before.
-const UNCLEAN_LOOK: &str = "
     union all select 'channel', channel, '' from pg_listening_channels() as channel
     union all select 'lastval', has_lastval()::text, ''";
