@@ -251,8 +251,8 @@ const PINNED: &[&str] = &[
     "setting standard_conforming_strings on",
 ];
 
-/// Made of tables and functions that the gateway takes for harmless, so that it meets a connection as
-/// it was left: the settings that every session starts with, and of the others those that differ.
+/// Made of tables and functions that the gateway takes for harmless, so that it meets a connection
+/// as it was left: the settings that every session starts with, and of the others those that differ.
 const CLEAN_LOOK: &str = "
     select 'setting' as kind, name as a, current_setting(name, true) as b from (values
         ('DateStyle'), ('IntervalStyle'), ('TimeZone'), ('application_name'), ('bytea_output'),
@@ -275,7 +275,8 @@ const CLEAN_LOOK: &str = "
     union all select 'temp', relname::text, '' from pg_class
         where relpersistence = 't' and relname like '%secret_WHO%'";
 
-/// With views and functions that show sessions, so that a connection which was used is reset before.
+/// With views and functions that show sessions, so that a connection which was used is reset
+/// before.
 const UNCLEAN_LOOK: &str = "
     union all select 'setting', name::text, setting::text from pg_settings
         where source in ('session', 'client', 'interactive', 'user', 'database', 'database user')
