@@ -252,7 +252,8 @@ const PINNED: &[&str] = &[
 ];
 
 /// Made of tables and functions that the gateway takes for harmless, so that it meets a connection
-/// as it was left: the settings that every session starts with, and of the others those that differ.
+/// as it was left: the settings that every session starts with, and of the others those that
+/// differ.
 const CLEAN_LOOK: &str = "
     select 'setting' as kind, name as a, current_setting(name, true) as b from (values
         ('DateStyle'), ('IntervalStyle'), ('TimeZone'), ('application_name'), ('bytea_output'),
