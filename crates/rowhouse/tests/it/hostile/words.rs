@@ -1,6 +1,7 @@
 //! Statements whose words are not what they look like: whoever comes next meets a new session.
 
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::json;
 
@@ -57,8 +58,17 @@ const TRICKS: &[&str] = &[
     "select ('select to_tsvector(set_config(''TimeZone'',''Asia/Tokyo'',false))'::text).ts_stat",
 ];
 
-/// One connection of each kind, so that B meets what A has met.
-fn gateway(stand: &Stand) -> Arc<Gateway> {
+/// One trial at a time, so that B meets what its own A has left.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A gateway with one connection of each kind, for the trial whose turn it is.
+struct Narrow<'s> {
+    stand: &'s Stand,
+    gateway: Arc<Gateway>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+fn narrow(stand: &Stand) -> Narrow<'_> {
     let settings = [
         ("POOL__SHARDS", "1"),
         ("POOL__FAST_CONNECTIONS", "1"),
@@ -66,7 +76,25 @@ fn gateway(stand: &Stand) -> Arc<Gateway> {
         ("POOL__TRANSACTION_CONNECTIONS", "1"),
         ("LIMITS__STATEMENT_TIMEOUT", "3s"),
     ];
-    stand.gateway("hostile", &settings)
+    let turn = TURN.lock().unwrap_or_else(|broken| broken.into_inner());
+    Narrow { stand, gateway: stand.gateway("hostile", &settings), _turn: turn }
+}
+
+impl Deref for Narrow<'_> {
+    type Target = Gateway;
+
+    fn deref(&self) -> &Gateway {
+        &self.gateway
+    }
+}
+
+impl Drop for Narrow<'_> {
+    /// What has leaked once would be seen by all that come after: they get another gateway.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.stand.replace("hostile");
+        }
+    }
 }
 
 fn actors(gateway: &Gateway) -> [Person; 2] {
@@ -79,7 +107,7 @@ fn one_line(sql: &str) -> String {
 
 /// Once, which may be all it needs, and often, which may take it elsewhere.
 fn trick(stand: &Stand, sql: &'static str) {
-    let gateway = gateway(stand);
+    let gateway = narrow(stand);
     let mut direct = stand.cluster().address.connect("it");
     for person in actors(&gateway) {
         for times in [1, 5] {
@@ -115,7 +143,7 @@ fn nothing_is_left(gateway: &Gateway, direct: &mut Direct) {
 
 /// UPDATE of this view is SET, in all its forms, and a tenant may not read SQL in another way.
 fn settings_by_update(stand: &Stand) {
-    let gateway = gateway(stand);
+    let gateway = narrow(stand);
     let mut direct = stand.cluster().address.connect("it");
     for update in [
         "update only (pg_settings) set setting='off' where name='standard_conforming_strings'",
@@ -139,7 +167,7 @@ fn settings_by_update(stand: &Stand) {
 /// SQL that stands in a text runs in the middle of a statement: it must not be another tenant's
 /// from there on.
 fn sql_in_a_text(stand: &Stand) {
-    let gateway = gateway(stand);
+    let gateway = narrow(stand);
     let tenant = gateway.tenant("tenant_1");
     let config = "select to_tsvector(set_config(''app.current_tenant'',''tenant_2'',true))";
     for sql in [
@@ -179,7 +207,7 @@ fn sql_in_a_text(stand: &Stand) {
 
 /// The seed of `random()` is the session's and survives DISCARD ALL.
 fn a_seed(stand: &Stand) {
-    let gateway = gateway(stand);
+    let gateway = narrow(stand);
     let mut direct = stand.cluster().address.connect("it");
     direct.query("select setseed(0.5)");
     let follow: Vec<f64> =
@@ -214,7 +242,7 @@ fn a_seed(stand: &Stand) {
 
 /// The gateway keeps statements of all tenants on one session; none of them sees them.
 fn statements_of_others(stand: &Stand) {
-    let gateway = gateway(stand);
+    let gateway = narrow(stand);
     let secret = "a secret of tenant_1";
     let tenant = gateway.tenant("tenant_1");
     let say = format!("select '{secret}', count(*) from note");
