@@ -255,27 +255,39 @@ impl Report<'_> {
     /// Makes the answer, and reports it.
     fn answer(mut self, served: Result<Bytes, Error>) -> Response<Full<Bytes>> {
         let request_id = self.door.request_ids.next();
-        let fault = served.as_ref().err().map(Error::fault);
-        let bytes_out = served.as_ref().map_or(0, Bytes::len);
-        let (error, response) = match (served, &fault) {
-            (Err(error), Some(fault)) => (Some(error), response::failure(&request_id, fault)),
-            (Err(error), None) => (Some(error), response::success(&request_id, Bytes::new())),
-            (Ok(body), _) => (None, response::success(&request_id, body)),
-        };
         self.trace.answered = true;
-        self.emit(&request_id, response.status().as_u16(), error.as_ref(), bytes_out);
-        response
+        match served {
+            Ok(body) => {
+                let bytes_out = body.len();
+                let response = response::success(&request_id, body);
+                self.emit(&request_id, response.status().as_u16(), None, bytes_out);
+                response
+            }
+            Err(error) => {
+                let fault = error.fault();
+                let response = response::failure(&request_id, &fault);
+                let failed = Some((&error, fault.exception.name()));
+                self.emit(&request_id, response.status().as_u16(), failed, 0);
+                response
+            }
+        }
     }
 
-    fn emit(&self, request_id: &str, status: u16, error: Option<&Error>, bytes_out: usize) {
+    fn emit(
+        &self,
+        request_id: &str,
+        status: u16,
+        failed: Option<(&Error, &'static str)>,
+        bytes_out: usize,
+    ) {
         let trace = &self.trace;
         self.door.observer.emit(&Event::Answered(Answered {
             request_id,
             operation: trace.operation.map_or("-", Operation::name),
             principal: trace.principal.as_ref(),
             status,
-            error,
-            exception: error.map(|error| error.fault().exception.name()),
+            error: failed.map(|(error, _)| error),
+            exception: failed.map(|(_, exception)| exception),
             total: self.arrived.elapsed(),
             database: trace.database,
             bytes_in: trace.bytes_in,
@@ -288,7 +300,8 @@ impl Drop for Report<'_> {
     fn drop(&mut self) {
         if !self.trace.answered {
             let gone = Error::new(Kind::ClientGone, "The client left before its answer.");
-            self.emit(&self.door.request_ids.next(), CLIENT_GONE_STATUS, Some(&gone), 0);
+            let failed = Some((&gone, gone.fault().exception.name()));
+            self.emit(&self.door.request_ids.next(), CLIENT_GONE_STATUS, failed, 0);
         }
     }
 }
