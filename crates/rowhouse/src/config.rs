@@ -228,6 +228,8 @@ pub struct Database {
     pub name: String,
     /// The settings that receive the principal's tenant at the start of every transaction.
     pub tenant_settings: Vec<SettingName>,
+    /// What AWS refuses and the gateway could answer is refused as AWS does.
+    pub strict: bool,
 }
 
 /// What callers name in `secretArn`: a role and its password.

@@ -74,6 +74,7 @@ pub fn resource(
 fn database(section: &Section<'_>, names: &mut BTreeSet<String>) -> Database {
     let name = section.required_text("name");
     section.unique("name", &name, names);
+    let strict = section.switch("strict");
     let texts = section.texts("tenant_settings");
     let mut tenant_settings = Vec::new();
     for text in &texts {
@@ -92,7 +93,7 @@ fn database(section: &Section<'_>, names: &mut BTreeSet<String>) -> Database {
     if texts.len() > TENANT_SETTINGS_MAX {
         section.problem("tenant_settings", format!("more than {TENANT_SETTINGS_MAX} names"));
     }
-    Database { name, tenant_settings }
+    Database { name, tenant_settings, strict }
 }
 
 /// DATABASE_URL, and what it does not say from PGHOST and its kin, as libpq takes them

@@ -2,6 +2,7 @@
 
 mod batches;
 mod parameters;
+mod strictness;
 mod targets;
 mod transactions;
 mod values;
@@ -29,9 +30,15 @@ pub fn cases() -> Vec<Case> {
         case(name, move |stand| assert_eq!(stand.tenant("tenant_1").execute(sql).text(), body))
     });
     cases.extend(bodies);
-    let modules = [batches::cases(), parameters::cases(), targets::cases(), transactions::cases()];
+    let modules = [
+        batches::cases(),
+        parameters::cases(),
+        strictness::cases(),
+        targets::cases(),
+        transactions::cases(),
+        values::cases(),
+    ];
     cases.extend(modules.into_iter().flatten());
-    cases.extend(values::cases());
     cases
 }
 

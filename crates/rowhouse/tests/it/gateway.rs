@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::answer::Answer;
 use crate::client::{Client, Request};
 use crate::folder::Folder;
-use crate::person::{Credential, Person};
+use crate::person::{self, Credential, Person};
 use crate::postgres::Address;
 use crate::process::{Process, rowhouse};
 use crate::{schema, token};
@@ -112,21 +112,25 @@ pub fn configuration(server: &Address) -> String {
         "[http]\nlisten = '127.0.0.1:0'\n[admin]\nlisten = '127.0.0.1:0'\n[log]\nlevel = 'debug'\n\
          [jwt]\naudience = ['{audience}']\nleeway = '1s'\n\
          [[jwt.key]]\nkid = '{kid}'\nalgorithm = 'HS256'\nsecret = '{key}'\n\
-         [[server]]\nname = 'main'\nhost = '{socket}'\nport = {port}\ntls = 'disable'\n\
-         [[resource]]\narn = '{resource}'\nserver = 'main'\ndefault_database = 'it'\n",
+         [[server]]\nname = 'main'\nhost = '{socket}'\nport = {port}\ntls = 'disable'\n",
         audience = token::AUDIENCE,
         kid = token::KEY_ID,
         key = token::KEY,
-        resource = crate::person::RESOURCE,
     );
-    for database in schema::DATABASES {
+    for (resource, strict) in [(person::RESOURCE, false), (person::STRICT_RESOURCE, true)] {
         text.push_str(&format!(
-            "[[resource.database]]\nname = '{database}'\ntenant_settings = ['{}']\n",
-            schema::TENANT_SETTING
+            "[[resource]]\narn = '{resource}'\nserver = 'main'\ndefault_database = 'it'\n"
         ));
+        for database in schema::DATABASES {
+            text.push_str(&format!(
+                "[[resource.database]]\nname = '{database}'\ntenant_settings = ['{}']\n\
+                 strict = {strict}\n",
+                schema::TENANT_SETTING
+            ));
+        }
     }
     for (name, role, password, principals) in schema::secrets(server) {
-        let arn = crate::person::secret(name);
+        let arn = person::secret(name);
         text.push_str(&format!(
             "[[secret]]\narn = '{arn}'\nrole = '{role}'\npassword = '{password}'\n\
              principals = {principals}\n"

@@ -13,6 +13,8 @@ use crate::token;
 
 /// The resource of the trials' gateways.
 pub const RESOURCE: &str = "arn:aws:rds:us-east-1:000000000000:cluster:it";
+/// The same databases once more, strict.
+pub const STRICT_RESOURCE: &str = "arn:aws:rds:us-east-1:000000000000:cluster:it-strict";
 /// What the ARNs of secrets begin with.
 const SECRETS: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:";
 
@@ -66,6 +68,11 @@ impl Person {
     /// The same, who names another secret.
     pub fn via(self, name: &str) -> Person {
         self.naming("secretArn", &secret(name))
+    }
+
+    /// The same, who is answered as AWS does.
+    pub fn strictly(self) -> Person {
+        self.naming("resourceArn", STRICT_RESOURCE)
     }
 
     /// The same, who names something else.

@@ -170,6 +170,15 @@ impl<'r> Section<'r> {
         texts
     }
 
+    /// Yes or no; no where nothing is written.
+    pub fn switch(&self, key: &'static str) -> bool {
+        let on = self.parsed(key, "true or false", Written::as_switch);
+        if let Some(on) = on {
+            self.list(key, &on.into(), &self.place(key));
+        }
+        on.unwrap_or(false)
+    }
+
     /// A whole number within a range; otherwise a problem and the lower end.
     pub fn integer(&self, key: &'static str, range: RangeInclusive<u64>) -> usize {
         let expected = format!("a whole number from {} to {}", range.start(), range.end());

@@ -37,6 +37,14 @@ impl<'r> Written<'r> {
         }
     }
 
+    /// Yes or no.
+    pub fn as_switch(&self) -> Option<bool> {
+        match &self.text {
+            Text::Toml(item) => item.as_bool(),
+            Text::Variable(text) => text.trim().parse().ok(),
+        }
+    }
+
     /// A list of texts; one text alone is a list of one.
     pub fn as_texts(&self) -> Option<Vec<String>> {
         match &self.text {

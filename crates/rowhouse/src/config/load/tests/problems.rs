@@ -67,6 +67,11 @@ const REPLACED: &[(&str, &str, &str)] = &[
          write two or more identifiers with dots between them, as app.current_tenant\n\
          rowhouse.toml:2: resource[0].database[0].tenant_settings: \"A.T\" is there twice",
     ),
+    (
+        "'a.t'",
+        "'a.t', strict = 'yes'",
+        "2: resource[0].database[0].strict: must be true or false, not \"yes\"",
+    ),
     ("role = 'app_user',", "", "3: secret[0].role: is needed: add it"),
     (
         "'app_user'",

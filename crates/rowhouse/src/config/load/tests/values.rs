@@ -108,6 +108,15 @@ fn tls_is_on_unless_nobody_can_listen_in() {
 }
 
 #[test]
+fn a_database_is_lenient_unless_it_says_otherwise() {
+    for (more, strict) in [("", false), (", strict = false", false), (", strict = true", true)] {
+        let config = loaded(&LEAST.replace("'a.t'", &format!("'a.t'{more}")), &[]).config;
+        let database = config.resources.first().unwrap().databases.first().unwrap().clone();
+        assert_eq!(database.strict, strict, "{more}");
+    }
+}
+
+#[test]
 fn the_listing_is_a_configuration_without_secrets() {
     let pairs = [("ROWHOUSE_POOL__SHARDS", "7")];
     let text = with("[token]\nsecret = 'hunter2-hunter2-hunter2-hunter2-hunter2'\naudience = 'a'");
