@@ -5,11 +5,14 @@
 //! the documented forms.
 //! <https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_SqlParameter.html>
 
+mod array;
 mod bind;
 
+pub use array::ArrayValue;
 pub use bind::{BoundStatement, BoundValue, PARAMETERS_PER_STATEMENT_MAX, bind, bind_sets};
 
 use bytes::Bytes;
+use rowhouse_protocol::oid;
 
 /// One named parameter.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +40,8 @@ pub enum Value {
     Text(String),
     /// `blobValue`, decoded.
     Blob(Bytes),
+    /// `arrayValue`
+    Array(ArrayValue),
 }
 
 /// What a `stringValue` is to be taken for.
@@ -66,4 +71,16 @@ impl TypeHint {
         ("TIME", TypeHint::Time),
         ("DECIMAL", TypeHint::Decimal),
     ];
+
+    /// The type of PostgreSQL that it means; between `json` and `jsonb` the one that people use.
+    pub(crate) const fn type_oid(self) -> u32 {
+        match self {
+            TypeHint::Date => oid::DATE,
+            TypeHint::Decimal => oid::NUMERIC,
+            TypeHint::Json => oid::JSONB,
+            TypeHint::Time => oid::TIME,
+            TypeHint::Timestamp => oid::TIMESTAMP,
+            TypeHint::Uuid => oid::UUID,
+        }
+    }
 }

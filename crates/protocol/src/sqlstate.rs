@@ -116,6 +116,7 @@ codes! {
     DUPLICATE_OBJECT = b"42710", "The object is there already.";
     AMBIGUOUS_FUNCTION = b"42725", "More than one function fits.";
     DATATYPE_MISMATCH = b"42804", "The types do not fit.";
+    CANNOT_COERCE = b"42846", "No cast leads from one type to the other.";
     UNDEFINED_FUNCTION = b"42883", "No function or operator fits these types.";
     UNDEFINED_TABLE = b"42P01", "There is no such table.";
     UNDEFINED_PARAMETER = b"42P02", "There is no parameter of that number.";

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 pub use exclusive::{Condition, Lease, Use};
 pub use fast::FastLink;
-pub use statements::{Lane, StatementEntry};
+pub use statements::{Lane, StatementEntry, TypeChoice};
 
 use crate::config;
 use crate::error::Error;

@@ -9,6 +9,7 @@ mod alone;
 mod batch;
 mod exchange;
 mod guard;
+mod inference;
 mod peers;
 mod statement;
 mod transaction;

@@ -3,9 +3,9 @@
 //!
 //! A string without a hint is sent without a type, so that PostgreSQL infers it: uuid, enum, jsonb
 //! and inet columns take it as they are, where the service insists on casts. When PostgreSQL cannot
-//! infer it (42P18, 42P08, 42725) the statement is prepared again with
-//! [`BoundStatement::with_text_fallback`], the service's own types. Everything but bytea goes in
-//! text format: PostgreSQL's input functions are the rule.
+//! infer it (42P18, 42P08, 42725) the statement is prepared again with the fallback types, the
+//! service's own. An array is sent with the type of its values, and without one where that does not
+//! fit. Everything but bytea goes in text format: PostgreSQL's input functions are the rule.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use rowhouse_protocol::named::{Rewritten, rewrite};
 use rowhouse_protocol::oid;
 
-use super::{SqlParameter, TypeHint, Value};
+use super::{ArrayValue, SqlParameter, TypeHint, Value};
 use crate::fault::Fault;
 
 /// A Bind message counts its parameters in sixteen bits.
@@ -42,23 +42,12 @@ pub struct BoundValue {
     pub value: Option<Bytes>,
     /// Whether they are in binary format.
     pub binary: bool,
-    /// The type to send when PostgreSQL cannot infer one.
+    /// The type to send when PostgreSQL cannot infer one that was left open; 0 where the type may
+    /// be left open instead.
     pub fallback_type: u32,
 }
 
 impl BoundStatement {
-    /// The types for a second try, after PostgreSQL could not infer one: strings and NULLs become
-    /// `text`, JSON becomes `jsonb`.
-    pub fn with_text_fallback(&self) -> Vec<u32> {
-        let first = self.types.iter().zip(&self.values);
-        first
-            .map(|(&first, value)| match first {
-                oid::UNSPECIFIED => value.fallback_type,
-                known => known,
-            })
-            .collect()
-    }
-
     /// Where a character of `sql`, counted from 1, stands in the caller's text.
     pub fn original_position(&self, position: u32) -> u32 {
         self.positions.as_ref().map_or(position, |map| map.original_position(position))
@@ -158,8 +147,9 @@ fn same_names(one: &[SqlParameter], other: &[SqlParameter]) -> bool {
 }
 
 fn bind_value(parameter: &SqlParameter) -> (u32, BoundValue) {
-    let json = parameter.type_hint == Some(TypeHint::Json);
-    let fallback_type = if json { oid::JSONB } else { oid::TEXT };
+    if let Value::Array(array) = &parameter.value {
+        return bind_array(array, parameter.type_hint);
+    }
     let (type_oid, value) = match &parameter.value {
         // Without a type a NULL fits into any column, an array's as well.
         Value::Null => (oid::UNSPECIFIED, None),
@@ -177,25 +167,35 @@ fn bind_value(parameter: &SqlParameter) -> (u32, BoundValue) {
             (hinted_type(parameter.type_hint), Some(Bytes::copy_from_slice(text.as_bytes())))
         }
         Value::Blob(bytes) => (oid::BYTEA, Some(bytes.clone())),
+        Value::Array(array) => (oid::UNSPECIFIED, Some(array.text())),
     };
     let binary = type_oid == oid::BYTEA;
+    let fallback_type = match (type_oid, parameter.type_hint) {
+        (oid::UNSPECIFIED, Some(TypeHint::Json)) => oid::JSONB,
+        (oid::UNSPECIFIED, _) => oid::TEXT,
+        (declared, _) => declared,
+    };
     (type_oid, BoundValue { value, binary, fallback_type })
+}
+
+/// The type of its values comes first: a list alone tells PostgreSQL nothing, and would be text.
+fn bind_array(array: &ArrayValue, hint: Option<TypeHint>) -> (u32, BoundValue) {
+    let element = array.element_type(hint);
+    let type_oid = element.and_then(oid::array_of).unwrap_or(oid::TEXT_ARRAY);
+    let value = Some(array.text());
+    (type_oid, BoundValue { value, binary: false, fallback_type: oid::UNSPECIFIED })
 }
 
 /// A JSON hint leaves the choice between json and jsonb to PostgreSQL.
 fn hinted_type(hint: Option<TypeHint>) -> u32 {
     match hint {
         None | Some(TypeHint::Json) => oid::UNSPECIFIED,
-        Some(TypeHint::Date) => oid::DATE,
-        Some(TypeHint::Time) => oid::TIME,
-        Some(TypeHint::Timestamp) => oid::TIMESTAMP,
-        Some(TypeHint::Decimal) => oid::NUMERIC,
-        Some(TypeHint::Uuid) => oid::UUID,
+        Some(hint) => hint.type_oid(),
     }
 }
 
 /// The shortest text that reads back as the same double.
-fn double_text(value: f64) -> Bytes {
+pub(super) fn double_text(value: f64) -> Bytes {
     if value.is_nan() {
         Bytes::from_static(b"NaN")
     } else if value.is_infinite() {

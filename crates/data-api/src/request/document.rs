@@ -4,6 +4,7 @@
 //! parser's own message would repeat the value. Lists are cut off at their limit while they are
 //! read. Nesting is bounded by the parser (128 levels), and so is what an unknown member may hold.
 
+mod array;
 mod parameter;
 
 use std::cell::Cell;

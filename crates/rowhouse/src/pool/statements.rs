@@ -54,9 +54,21 @@ pub struct StatementEntry {
     types: Box<[u32]>,
     columns: RefCell<Option<Option<Arc<Columns>>>>,
     refused_context: OnceCell<Option<String>>,
-    text_types: Cell<bool>,
-    inferred: Cell<bool>,
+    type_choice: Cell<TypeChoice>,
+    types_accepted: Cell<bool>,
     runs: Cell<Runs>,
+}
+
+/// Which of the possible types the parameters of a statement are sent with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TypeChoice {
+    /// As they are declared: strings without a type, arrays with the type of their values.
+    #[default]
+    Declared,
+    /// Strings and arrays without a type.
+    Open,
+    /// Strings as text, arrays with the type of their values.
+    Text,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -113,8 +125,8 @@ impl StatementTable {
             types: types.into(),
             columns: RefCell::new(None),
             refused_context: OnceCell::new(),
-            text_types: Cell::new(false),
-            inferred: Cell::new(false),
+            type_choice: Cell::default(),
+            types_accepted: Cell::new(false),
             runs: Cell::new(Runs::default()),
         })
     }
@@ -186,25 +198,24 @@ impl StatementEntry {
         *self.columns.borrow_mut() = Some(columns);
     }
 
-    /// Whether PostgreSQL was unable to infer the types that the caller left open.
-    pub fn needs_text_types(&self) -> bool {
-        self.text_types.get()
+    /// Which types its parameters are sent with.
+    pub fn type_choice(&self) -> TypeChoice {
+        self.type_choice.get()
     }
 
-    /// From now on, open parameter types are text.
-    pub fn use_text_types(&self) {
-        self.text_types.set(true);
-        self.inferred.set(true);
+    /// From now on its parameters are sent with other types.
+    pub fn choose_types(&self, choice: TypeChoice) {
+        self.type_choice.set(choice);
     }
 
     /// Whether PostgreSQL has accepted its parameter types before.
     pub fn types_accepted(&self) -> bool {
-        self.inferred.get()
+        self.types_accepted.get()
     }
 
     /// PostgreSQL has accepted its parameter types.
     pub fn note_types_accepted(&self) {
-        self.inferred.set(true);
+        self.types_accepted.set(true);
     }
 
     /// Why a caller with a protected context may not run it; computed once.

@@ -1,6 +1,5 @@
 //! One statement by itself: one exchange, one implicit transaction.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,14 +14,15 @@ use super::exchange::{
     read_answer, shape, write_request,
 };
 use super::guard::{self, Place};
+use super::inference::{check_arrays, choose_others, types_for};
 use super::{Outcome, Session, Statement, Target};
 use crate::error::{Error, Kind};
 use crate::observe::Event;
 use crate::pool::{Condition, Lane, Pool, StatementEntry, Use};
 
-/// Times one statement is tried: as it is, outside the fast lane, with text types, on a new
-/// connection.
-const ATTEMPTS_MAX: usize = 4;
+/// Times one statement is tried: as it is, outside the fast lane, with other types (twice), on a
+/// new connection.
+const ATTEMPTS_MAX: usize = 5;
 /// The server ends a statement at its own timeout; this much later the gateway steps in.
 pub(super) const HUNG_GRACE: Duration = Duration::from_secs(5);
 
@@ -48,6 +48,7 @@ impl Session {
         let entry = pool.statement(&statement.sql, &statement.types);
         let settings = &target.database.tenant_settings;
         guard::check(principal, settings, &entry, &statement.sql, Place::Alone)?;
+        check_arrays(&target.database, statement)?;
         let prologue = self.prologue(principal, target);
         let limits = &self.config.limits;
         let run = Run {
@@ -198,21 +199,13 @@ impl Run<'_> {
             Failure::Prologue(error) if error.code != SqlState::QUERY_CANCELED => {
                 Remedy::None(prologue_refused(&error))
             }
-            Failure::Unparsed(error) if self.may_infer_text(&error) => {
-                self.entry.use_text_types();
+            Failure::Unparsed(error) if choose_others(self.entry, self.statement, &error) => {
                 Remedy::Again(Error::sql(*error))
             }
             Failure::Prologue(error) | Failure::Unparsed(error) | Failure::Server(error) => {
                 self.remedy_server(lane, *error)
             }
         }
-    }
-
-    /// Whether text may help where PostgreSQL could not infer a type.
-    fn may_infer_text(&self, error: &ServerError) -> bool {
-        cannot_infer(error.code)
-            && self.statement.has_open_types()
-            && !self.entry.needs_text_types()
     }
 
     /// What PostgreSQL refused may be ours to mend: its implicit transaction has been rolled back
@@ -231,23 +224,6 @@ impl Run<'_> {
         }
         Remedy::None(Error::sql(error))
     }
-}
-
-/// The types a statement goes out with: those declared, or the fallback where PostgreSQL could not
-/// infer.
-pub(super) fn types_for<'a>(entry: &StatementEntry, statement: &'a Statement) -> Cow<'a, [u32]> {
-    if entry.needs_text_types() {
-        Cow::Owned(statement.text_types())
-    } else {
-        Cow::Borrowed(&statement.types)
-    }
-}
-
-/// PostgreSQL cannot tell the type of a parameter that the caller left open.
-pub(super) fn cannot_infer(code: SqlState) -> bool {
-    code == SqlState::INDETERMINATE_DATATYPE
-        || code == SqlState::AMBIGUOUS_PARAMETER
-        || code == SqlState::AMBIGUOUS_FUNCTION
 }
 
 /// The server does not know the kept statement, or the table changed under it: "cached plan must

@@ -1,6 +1,5 @@
 //! One statement with many sets of values: one exchange, one implicit transaction, all or nothing.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 
 use bytes::BytesMut;
@@ -9,12 +8,13 @@ use rowhouse_protocol::sqlstate::SqlState;
 use rowhouse_tenancy::principal::Principal;
 use rowhouse_tenancy::prologue::Prologue;
 
-use super::alone::{HUNG_GRACE, cannot_infer, prologue_refused, timed_out, too_large};
+use super::alone::{HUNG_GRACE, prologue_refused, timed_out, too_large};
 use super::exchange::{
     Answer, Failure, Opening, exchange_within, is_atomic, is_idle, read_answers, shape,
     write_opening,
 };
 use super::guard::{self, Place};
+use super::inference::{check_arrays, choose_others, types_for};
 use super::statement::Value;
 use super::{Outcome, Session, Statement, Target};
 use crate::error::Error;
@@ -33,28 +33,25 @@ impl Session {
         let entry = pool.statement(&first.sql, &first.types);
         let settings = &target.database.tenant_settings;
         guard::check(principal, settings, &entry, &first.sql, Place::Alone)?;
+        sets.iter().try_for_each(|set| check_arrays(&target.database, set))?;
         let prologue = self.prologue(principal, target);
-        match self.try_batch(&pool, &entry, &prologue, sets).await {
-            Err(Failure::Unparsed(error))
-                if cannot_infer(error.code)
-                    && first.has_open_types()
-                    && !entry.needs_text_types() =>
-            {
-                entry.use_text_types();
-                self.try_batch(&pool, &entry, &prologue, sets).await
-            }
-            other => other,
+        let mut ran = self.try_batch(&pool, &entry, &prologue, sets).await;
+        while let Err(Failure::Unparsed(error)) = &ran
+            && choose_others(&entry, first, error)
+        {
+            ran = self.try_batch(&pool, &entry, &prologue, sets).await;
         }
-        .map(|answers| answers.into_iter().map(|answer| answer.outcome).collect())
-        .map_err(|failure| match failure {
-            Failure::Refused(error) => error,
-            Failure::Overflow => too_large(false),
-            Failure::NotCommitted(text) => Error::unavailable(text),
-            Failure::Lost(text) => Error::outcome_unknown(text),
-            Failure::Prologue(error) => prologue_refused(&error),
-            Failure::Server(error) if error.code == SqlState::QUERY_CANCELED => timed_out(),
-            Failure::Server(error) | Failure::Unparsed(error) => Error::sql(*error),
-        })
+        ran.map(|answers| answers.into_iter().map(|answer| answer.outcome).collect()).map_err(
+            |failure| match failure {
+                Failure::Refused(error) => error,
+                Failure::Overflow => too_large(false),
+                Failure::NotCommitted(text) => Error::unavailable(text),
+                Failure::Lost(text) => Error::outcome_unknown(text),
+                Failure::Prologue(error) => prologue_refused(&error),
+                Failure::Server(error) if error.code == SqlState::QUERY_CANCELED => timed_out(),
+                Failure::Server(error) | Failure::Unparsed(error) => Error::sql(*error),
+            },
+        )
     }
 
     async fn try_batch(
@@ -77,8 +74,7 @@ impl Session {
         let atomic = is_atomic(entry.examined.verb);
         let shape = shape(before.commands + sets.len(), atomic, limits.result_bytes_max);
         let link = lease.link().map_err(Failure::Refused)?.clone();
-        let text_types = entry.needs_text_types();
-        let build = |buf: &mut BytesMut| write_sets(buf, opening, sets, text_types);
+        let build = |buf: &mut BytesMut| write_sets(buf, opening, sets, entry);
         // The server's timeout starts anew with each set; this one is for all of them.
         let limit = limits.statement_timeout + HUNG_GRACE;
         let reply = exchange_within(limit, &pool.login().server, &link, shape, build).await?;
@@ -99,13 +95,12 @@ fn write_sets(
     buf: &mut BytesMut,
     opening: Opening<'_>,
     sets: &[Statement],
-    text_types: bool,
+    entry: &StatementEntry,
 ) -> Result<(), EncodeError> {
     write_opening(buf, opening)?;
     let mut parsed = None;
     for set in sets {
-        let types = if text_types { set.text_types().into() } else { Cow::Borrowed(&*set.types) };
-        let wanted = Some((&*set.sql, types));
+        let wanted = Some((&*set.sql, types_for(entry, set)));
         if parsed != wanted
             && let Some((sql, types)) = &wanted
         {

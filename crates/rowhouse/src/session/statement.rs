@@ -8,7 +8,6 @@ use rowhouse_protocol::backend::{Columns, DataRow};
 use rowhouse_protocol::backend::{CommandTag, tag};
 use rowhouse_protocol::frame::{self, HEADER_LEN};
 use rowhouse_protocol::frontend::Parameter;
-use rowhouse_protocol::oid;
 
 /// The largest frame that can stand in an answer; the answer as a whole was bounded before.
 const FRAME_BODY_MAX: usize = i32::MAX as usize;
@@ -20,7 +19,8 @@ pub struct Value {
     pub bytes: Option<Bytes>,
     /// Whether they are the type's binary form.
     pub binary: bool,
-    /// The type to try when PostgreSQL cannot infer one that was left open.
+    /// The type to try when PostgreSQL cannot infer one that was left open; 0 where the declared
+    /// type may be left open instead.
     pub fallback_type: u32,
 }
 
@@ -39,24 +39,6 @@ pub struct Statement {
     pub types: Vec<u32>,
     /// The values of the `$n`.
     pub values: Vec<Value>,
-}
-
-impl Statement {
-    /// Whether PostgreSQL has to infer a type.
-    pub(super) fn has_open_types(&self) -> bool {
-        self.types.contains(&oid::UNSPECIFIED)
-    }
-
-    /// The types with those left open replaced.
-    pub(super) fn text_types(&self) -> Vec<u32> {
-        let typed = self.types.iter().zip(&self.values);
-        typed
-            .map(|(&declared, value)| match declared {
-                oid::UNSPECIFIED => value.fallback_type,
-                known => known,
-            })
-            .collect()
-    }
 }
 
 /// What a statement returned.

@@ -13,12 +13,13 @@ use rowhouse_tenancy::prologue::Prologue;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::alone::{HUNG_GRACE, cannot_infer, prologue_refused, timed_out, types_for};
+use super::alone::{HUNG_GRACE, prologue_refused, timed_out};
 use super::exchange::{
     Failure, Naming, Opening, Request, completion, ended_well, exchange_within, read_answer, shape,
     write_back_out, write_command, write_opening, write_request,
 };
 use super::guard::{self, Place};
+use super::inference::{check_arrays, choose_others, is_uncertain, types_for};
 use super::peers::{PeerRequest, PeerWork};
 use super::transaction_id::{TransactionKey, decode, encode, new_key};
 use super::{Outcome, Session, Statement, Target};
@@ -267,20 +268,18 @@ impl Session {
         let settings = &transaction.target.database.tenant_settings;
         let principal = &transaction.principal;
         guard::check(principal, settings, &entry, &statement.sql, Place::InTransaction)?;
+        check_arrays(&transaction.target.database, statement)?;
         if !entry.is_clean() {
             transaction.clean.set(false);
         }
-        let first = self.try_one(transaction, statement, &entry).await;
-        let ran = match first {
-            Err(Failure::Unparsed(error))
-                if cannot_infer(error.code) && transaction.is_probing(&entry, statement) =>
-            {
-                entry.use_text_types();
-                self.back_out(transaction).await?;
-                self.try_one(transaction, statement, &entry).await
-            }
-            other => other,
-        };
+        let mut ran = self.try_one(transaction, statement, &entry).await;
+        while let Err(Failure::Unparsed(error)) = &ran
+            && is_uncertain(&entry, statement)
+            && choose_others(&entry, statement, error)
+        {
+            self.back_out(transaction).await?;
+            ran = self.try_one(transaction, statement, &entry).await;
+        }
         if let Some(lease) = &mut *transaction.lease.borrow_mut() {
             // It may have closed what the server keeps under our name.
             if !entry.is_clean() {
@@ -319,7 +318,9 @@ impl Session {
             types: &types,
             values: &statement.values,
             naming: Naming::Unnamed,
-            savepoint: transaction.is_probing(entry, statement) && !failed,
+            // PostgreSQL may be unable to do with the types of its parameters, and the transaction
+            // should outlive that.
+            savepoint: is_uncertain(entry, statement) && !failed,
         };
         let shape = shape(request.commands(), true, self.config.limits.result_bytes_max);
         let build = |buf: &mut BytesMut| write_request(buf, &request);
@@ -447,12 +448,6 @@ impl Transaction {
             ));
         }
         Ok(())
-    }
-
-    /// Whether a statement goes behind a savepoint, because PostgreSQL may be unable to infer the
-    /// types of its parameters and the transaction should outlive that.
-    fn is_probing(&self, entry: &StatementEntry, statement: &Statement) -> bool {
-        statement.has_open_types() && !entry.types_accepted()
     }
 
     fn prologue_unknown(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The five operations: what they answer, to the byte where clients depend on it.
 
+mod arrays;
 mod batches;
 mod parameters;
 mod strictness;
@@ -31,6 +32,7 @@ pub fn cases() -> Vec<Case> {
     });
     cases.extend(bodies);
     let modules = [
+        arrays::cases(),
         batches::cases(),
         parameters::cases(),
         strictness::cases(),

@@ -44,7 +44,7 @@ fn types_and_values() {
     ] {
         let bound = bind("select :a", &[parameter("a", value, hint)]).unwrap();
         assert_eq!((&*bound.sql, &bound.types[..]), ("select $1", &[type_oid][..]));
-        assert_eq!(bound.with_text_fallback(), [fallback]);
+        assert_eq!(bound.values[0].fallback_type, fallback);
         assert_eq!(bound.values[0].value.as_deref(), bytes.map(str::as_bytes));
         assert!(!bound.values[0].binary);
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use super::Reading;
+use super::{Reading, array};
 use crate::fault::Fault;
 use crate::parameter::{SqlParameter, TypeHint, Value};
 
@@ -84,7 +84,8 @@ impl<'de> Visitor<'de> for ParameterSeed<'_> {
 }
 
 const ONE_MEMBER: &str = "The value of a parameter must have exactly one member: isNull (true), \
-                          booleanValue, longValue, doubleValue, stringValue or blobValue";
+                          booleanValue, longValue, doubleValue, stringValue, blobValue or \
+                          arrayValue";
 
 #[derive(Deserialize, Clone, Copy)]
 #[serde(field_identifier, rename_all = "camelCase")]
@@ -176,13 +177,12 @@ impl ValueSeed<'_> {
                 let text: Option<String> = map.next_value()?;
                 text.map(|text| self.decode_blob(&text)).transpose()?
             }
-            ValueMember::ArrayValue => match map.next_value::<Option<IgnoredAny>>()? {
-                None => None,
-                Some(_) => {
-                    let fault = Fault::validation("Array parameters are not supported");
-                    return Err(self.reading.refuse(fault));
-                }
-            },
+            ValueMember::ArrayValue => {
+                at.set("arrayValue");
+                let array: Option<array::Written> = map.next_value()?;
+                let array = array.map(array::Written::checked).transpose();
+                array.map_err(|fault| self.reading.refuse(fault))?.map(Value::Array)
+            }
             ValueMember::Unknown => {
                 map.next_value::<IgnoredAny>()?;
                 None
@@ -202,7 +202,7 @@ impl ValueSeed<'_> {
 }
 
 /// A JSON number, or one of the three strings that restJson1 has for what is no JSON number.
-struct Double(f64);
+pub(super) struct Double(pub(super) f64);
 
 impl<'de> Deserialize<'de> for Double {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Double, D::Error> {

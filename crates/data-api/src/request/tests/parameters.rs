@@ -51,7 +51,7 @@ fn doubles_are_read_to_the_last_place() {
 #[test]
 fn a_value_has_exactly_one_member() {
     let message = "The value of a parameter must have exactly one member: isNull (true), \
-                   booleanValue, longValue, doubleValue, stringValue or blobValue";
+                   booleanValue, longValue, doubleValue, stringValue, blobValue or arrayValue";
     for field in [
         json!({}),
         json!(null),
@@ -92,12 +92,40 @@ fn wrong_types() {
 }
 
 #[test]
-fn arrays_are_refused() {
-    let message = "Array parameters are not supported";
-    check_invalid(&one(&json!({"arrayValue": {"longValues": [1]}})), message);
-    let deep = (0..50).fold(json!({}), |inner, _| json!({"arrayValues": [inner]}));
-    check_invalid(&one(&json!({"arrayValue": deep})), message);
+fn arrays() {
+    let dimensions = |count| {
+        (1..count).fold(json!({"longValues": [1]}), |inner, _| json!({"arrayValues": [inner]}))
+    };
+    for (array, refusal) in [
+        (json!({"longValues": [1, null]}), ""),
+        (json!({"longValues": []}), ""),
+        (json!({"doubleValues": [1.5, "NaN", 2, null]}), ""),
+        (json!({"stringValues": ["", null, "\0"]}), ""),
+        (json!({"booleanValues": [true, null], "longValues": null, "other": 1}), ""),
+        (json!({"arrayValues": [{"longValues": [1]}, {"longValues": []}]}), ""),
+        (json!({"arrayValues": []}), ""),
+        (dimensions(6), ""),
+        (dimensions(7), "more than 6 dimensions"),
+        (dimensions(40), "more than 6 dimensions"),
+        (dimensions(500), "arrayValue"),
+        (json!({}), "exactly one member"),
+        (json!({"arrayValues": [{}]}), "exactly one member"),
+        (json!({"longValues": [1], "doubleValues": [1]}), "exactly one member"),
+        (json!({"arrayValues": [{"longValues": [1]}, {"stringValues": ["1"]}]}), "one type"),
+    ] {
+        match execute(&one(&json!({"arrayValue": array}))) {
+            Ok(_) => assert_eq!(refusal, "", "{array}"),
+            Err(fault) => {
+                let found = !refusal.is_empty() && fault.message.contains(refusal);
+                assert!(found || refusal == "arrayValue", "{array}: {fault}");
+            }
+        }
+    }
     assert!(execute(&one(&json!({"arrayValue": null, "longValue": 1}))).is_ok());
+    for wrong in [json!([1]), json!({"longValues": ["1"]}), json!({"arrayValues": [null]})] {
+        let fault = execute(&one(&json!({"arrayValue": wrong}))).unwrap_err();
+        assert!(fault.message.contains("'arrayValue'"), "{wrong}: {fault}");
+    }
 }
 
 #[test]

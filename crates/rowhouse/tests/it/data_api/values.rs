@@ -11,7 +11,6 @@ pub fn cases() -> Vec<Case> {
         "data_api::values",
         &[
             ("a_wrong_text_is_an_error_of_postgresql", a_wrong_text_is_an_error_of_postgresql),
-            ("array_parameters_are_refused", array_parameters_are_refused),
             ("numbers_from_end_to_end", numbers_from_end_to_end),
         ],
     );
@@ -230,13 +229,6 @@ fn a_wrong_text_is_an_error_of_postgresql(stand: &Stand) {
             assert_eq!(answer.sqlstate(), sqlstate, "{}", answer.text());
         }
     }
-}
-
-fn array_parameters_are_refused(stand: &Stand) {
-    let field = json!({"arrayValue": {"longValues": [1]}});
-    let answer = stand.tenant("tenant_1").sql("select :v").param("v", field).run();
-    assert_eq!(answer.status, 400, "{}", answer.text());
-    assert_ne!(answer.exception(), "SerializationException", "{}", answer.text());
 }
 
 /// Many values in one call, out as they went in.
