@@ -4,10 +4,11 @@
 //! letters, digits or underscores. `::` is a cast and `:=` a named argument. Names may be all
 //! digits (`:1`), as some drivers write them, and are matched with their case.
 //!
-//! The brackets of a subscript may hold slices. In them a colon behind a value parts two bounds,
-//! as in `a[1:2]`, whatever names there are, and a name without a value is a bound, as in `a[:n]`.
-//! Elsewhere a name without a value is left alone if it is all digits, and is otherwise an
-//! oversight and an error. In brackets that follow ARRAY there are no slices.
+//! The brackets of a subscript may hold slices. In them, but not in parentheses in them, a colon
+//! behind a value parts two bounds, as in `a[1:2]`, whatever names there are, and a name without a
+//! value is a bound, as in `a[:n]`. Elsewhere a name without a value is left alone if it is all
+//! digits, and is otherwise an oversight and an error. In brackets that follow ARRAY there are no
+//! slices.
 //!
 //! A `$1` that is in the text already is left alone too, and then means the first parameter in
 //! `order`: callers should write one kind or the other.
@@ -122,67 +123,117 @@ fn name_at(sql: &str, at: usize) -> Option<&str> {
     if !matches!(first.kind, TokenKind::Ident | TokenKind::Number) {
         return None;
     }
-    let len = rest.bytes().take_while(|byte| is_ident(*byte) && *byte != b'$').count();
-    let before_dollar = rest.as_bytes().get(len) == Some(&b'$');
-    rest.get(..len).filter(|name| !name.is_empty() && !before_dollar)
+    // All of the token, so that `[:1.5]` keeps its bound.
+    let is_name = first.text.bytes().all(|byte| is_ident(byte) && byte != b'$');
+    let before_dollar = rest.as_bytes().get(first.text.len()) == Some(&b'$');
+    (is_name && !before_dollar).then_some(first.text)
 }
 
 fn is_digits(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Which brackets are open, and whether they are those of a subscript.
+/// Which parentheses and brackets are open, and what stood last.
 #[derive(Default)]
 struct Brackets<'a> {
-    /// One entry per open bracket: whether it is a subscript's.
-    open: Vec<bool>,
+    open: Vec<Bracket>,
     /// Whether a bracket that opened now would hold the elements of an ARRAY.
     array: bool,
-    /// What stands before: a value can be parted from the next by a colon.
-    last: Option<Token<'a>>,
+    /// What stands before, the nearest first: a value can be parted from the next by a colon.
+    last: [Option<Token<'a>>; 3],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bracket {
+    /// A parenthesis. Slices are not part of an expression, so there is none in it.
+    Parenthesis,
+    Subscript,
+    /// Of `ARRAY[…]`, or inside one.
+    Elements,
 }
 
 impl<'a> Brackets<'a> {
     fn is_slice(&self) -> bool {
-        let behind_value = || match self.last {
-            Some(last) if last.kind == TokenKind::Ident => !Word::of(Some(&last)).is_in(KEYWORDS),
-            Some(last) => last.is_punct(")") || last.is_punct("]") || is_value(last.kind),
-            None => false,
+        self.may_hold_slice() && self.is_behind_value()
+    }
+
+    fn is_behind_value(&self) -> bool {
+        let Some(last) = self.last[0] else {
+            return false;
         };
-        self.may_hold_slice() && behind_value()
+        if last.kind != TokenKind::Ident {
+            return last.is_punct(")") || last.is_punct("]") || is_value(last.kind);
+        }
+        let behind = |steps: usize, word: &str| {
+            self.last.get(steps).copied().flatten().is_some_and(|token| token.is_word(word))
+        };
+        let word = Word::of(Some(&last));
+        // `t.select` is a column.
+        let is_field = self.last[1].is_some_and(|before| before.is_punct("."));
+        let zone = last.is_word("zone") && behind(1, "time") && behind(2, "at");
+        let operand_follows = zone || word.is_in(KEYWORDS) || word.is_in(OPERATOR_WORDS);
+        is_field || !operand_follows || word.is_in(ENDS_VALUE)
     }
 
     fn pass_parameter(&mut self) {
         self.array = false;
-        self.last = Some(Token { kind: TokenKind::Param, text: "$", start: 0 });
+        self.remember(Token { kind: TokenKind::Param, text: "$", start: 0 });
     }
 
     fn may_hold_slice(&self) -> bool {
-        self.open.last().copied().unwrap_or(false)
+        self.open.last() == Some(&Bracket::Subscript)
     }
 
     fn pass(&mut self, token: Token<'a>) {
         if token.is_space() {
             return;
         }
-        self.last = Some(token);
-        if token.is_punct("[") {
+        self.remember(token);
+        match (token.kind, token.text) {
             // In ARRAY[[1, 2], [3, 4]] the inner brackets hold elements as well, so `array` stays.
-            self.open.push(!self.array);
-            return;
+            (TokenKind::Punct, "[") => {
+                let kind = if self.array { Bracket::Elements } else { Bracket::Subscript };
+                self.open.push(kind);
+                return;
+            }
+            (TokenKind::Punct, "(") => self.open.push(Bracket::Parenthesis),
+            (TokenKind::Punct, "]" | ")") => {
+                self.open.pop();
+            }
+            _ => {}
         }
-        if token.is_punct("]") {
-            self.open.pop();
-        }
-        let inside_array = self.open.last() == Some(&false);
+        let inside_array = self.open.last() == Some(&Bracket::Elements);
         self.array = token.is_word("array") || inside_array && token.is_punct(",");
+    }
+
+    fn remember(&mut self, token: Token<'a>) {
+        self.last = [Some(token), self.last[0], self.last[1]];
     }
 }
 
 fn is_value(kind: TokenKind) -> bool {
-    use TokenKind::{DollarString, EscapeString, Number, Param, QuotedIdent, String};
-    matches!(kind, QuotedIdent | Number | Param | String | EscapeString | DollarString)
+    use TokenKind::{BitString, DollarString, EscapeString, String, UnicodeString};
+    use TokenKind::{Number, Param, QuotedIdent, UnicodeIdent};
+    let text = matches!(kind, String | EscapeString | UnicodeString | BitString | DollarString);
+    text || matches!(kind, QuotedIdent | UnicodeIdent | Number | Param)
 }
+
+/// Of [`KEYWORDS`] those by which a value can end: constants, CASE, types behind `::`, and names
+/// of functions that may be columns as well. Sorted.
+#[rustfmt::skip]
+const ENDS_VALUE: &[&str] = &[
+    "bigint", "bit", "boolean", "char", "character", "coalesce", "current_catalog", "current_date",
+    "current_role", "current_time", "current_timestamp", "current_user", "dec", "decimal", "end",
+    "exists", "extract", "false", "float", "greatest", "grouping", "inout", "int", "integer",
+    "interval", "least", "localtime", "localtimestamp", "national", "nchar", "none", "normalize",
+    "null", "nullif", "numeric", "out", "overlay", "position", "precision", "real", "row",
+    "session_user", "setof", "smallint", "substring", "time", "timestamp", "trim", "true", "user",
+    "values", "varchar", "xmlattributes", "xmlconcat", "xmlelement", "xmlexists", "xmlforest",
+    "xmlnamespaces", "xmlparse", "xmlpi", "xmlroot", "xmlserialize", "xmltable",
+];
+
+/// Operators that are words and yet could name a function, so that they are none of [`KEYWORDS`].
+const OPERATOR_WORDS: &[&str] = &["ilike", "like", "overlaps"];
 
 /// The text as it grows, and where it differs from the caller's.
 struct Output<'a> {

@@ -226,10 +226,16 @@ fn block_comment(s: &[u8]) -> (TokenKind, usize) {
 /// A literal whose text begins at `from`. Two literals with a line end between them are one, and
 /// the second follows the rules of the first: `E'a'⏎'\''` is one literal, `'a'⏎'\'` as well.
 fn quoted_string(s: &[u8], from: usize, kind: TokenKind) -> (TokenKind, usize) {
-    let escapes = kind == TokenKind::EscapeString;
     let mut at = from;
     loop {
-        let Some(closed) = close_quote(s, at, b'\'', escapes) else {
+        let closed = match kind {
+            // Here two quotes are an end and a beginning.
+            TokenKind::BitString => s.get(at..).and_then(|tail| {
+                memchr(b'\'', tail).map(|found| at.saturating_add(found).saturating_add(1))
+            }),
+            _ => close_quote(s, at, b'\'', kind == TokenKind::EscapeString),
+        };
+        let Some(closed) = closed else {
             return (TokenKind::Unterminated, s.len());
         };
         match continuation(s, closed) {
@@ -311,11 +317,14 @@ fn dollar(s: &[u8]) -> (TokenKind, usize) {
 /// no number are taken along: PostgreSQL refuses a name that follows a number at once.
 fn number(s: &[u8]) -> usize {
     let mut end = run(s, 0, is_number);
+    let hex = matches!(s.get(..2), Some([b'0', b'x' | b'X']));
+    let plain = s
+        .get(..end)
+        .is_some_and(|digits| !hex && !digits.contains(&b'e') && !digits.contains(&b'E'));
     let point = s.get(end) == Some(&b'.') && s.get(end + 1) != Some(&b'.');
-    if point {
+    if plain && point {
         end = run(s, end + 1, is_number);
     }
-    let hex = matches!(s.get(..2), Some([b'0', b'x' | b'X']));
     let exponent = !hex && matches!(s.get(end.wrapping_sub(1)), Some(b'e' | b'E'));
     let signed =
         matches!(s.get(end), Some(b'+' | b'-')) && s.get(end + 1).is_some_and(u8::is_ascii_digit);

@@ -195,17 +195,19 @@ fn statement_len(tokens: &[Token<'_>]) -> usize {
         match token.text {
             "(" => parentheses += 1,
             ")" => parentheses = parentheses.saturating_sub(1),
-            ";" if parentheses == 0 && body.depth == 0 => return at,
-            _ => body.pass(token, tokens.get(at + 1)),
+            _ if parentheses > 0 => {}
+            ";" if !body.open => return at,
+            _ => body.pass(at.checked_sub(1).and_then(|before| tokens.get(before)), token),
         }
     }
     tokens.len()
 }
 
-/// The SQL-standard body of a function: `BEGIN ATOMIC …; …; END`, in which only CASE nests.
+/// The SQL-standard body of a function: `BEGIN ATOMIC …; …; END`. Its END stands where a statement
+/// could begin; elsewhere END belongs to a CASE, or is the name of a column (`t.end`, `1 end`).
 struct AtomicBody {
     possible: bool,
-    depth: usize,
+    open: bool,
 }
 
 impl AtomicBody {
@@ -215,20 +217,19 @@ impl AtomicBody {
         let is_routine = tokens
             .get(kind)
             .is_some_and(|token| token.is_word("function") || token.is_word("procedure"));
-        Self { possible: is_create && is_routine, depth: 0 }
+        Self { possible: is_create && is_routine, open: false }
     }
 
-    fn pass(&mut self, token: &Token<'_>, next: Option<&Token<'_>>) {
+    fn pass(&mut self, before: Option<&Token<'_>>, token: &Token<'_>) {
+        let behind = |word: &str| before.is_some_and(|before| before.is_word(word));
         if !self.possible {
             return;
         }
-        if self.depth == 0 {
-            let atomic = next.is_some_and(|next| next.is_word("atomic"));
-            self.depth = usize::from(token.is_word("begin") && atomic);
-        } else if token.is_word("case") {
-            self.depth += 1;
-        } else if token.is_word("end") {
-            self.depth -= 1;
+        if self.open {
+            let begins = behind("atomic") || before.is_some_and(|before| before.is_punct(";"));
+            self.open = !(begins && token.is_word("end"));
+        } else {
+            self.open = behind("begin") && token.is_word("atomic");
         }
     }
 }

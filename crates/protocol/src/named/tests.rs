@@ -43,7 +43,11 @@ fn parameters() {
         ("select a[1: :id]", "select a[1: $1] [id]"),
         ("select a[case when b then:id end]", "select a[case when b then $1 end] [id]"),
         ("select a[f(1, :id)]", "select a[f(1, $1)] [id]"),
-        ("select :1.5", "select $1.5 [1]"),
+        ("select a[(b or:id):1]", "select a[(b or $1):1] [id]"),
+        ("select a[b like:id]", "select a[b like $1] [id]"),
+        ("select a[b at time zone:id]", "select a[b at time zone $1] [id]"),
+        ("select a[(select 1 order by:id)]", "select a[(select 1 order by $1)] [id]"),
+        ("select :1.5", "select :1.5 []"),
         ("select '{\"a\":1}'::jsonb -> :name", "select '{\"a\":1}'::jsonb -> $1 [name]"),
         ("select $1, :id", "select $1, $1 [id]"),
     ];
@@ -79,6 +83,11 @@ fn not_parameters() {
         "select U&':id'",
         "select :$1",
         "select a[array[1,2][1]:n]",
+        "select a[:1.5]",
+        "select a[B'1':id], a[U&'x':id], a[U&\"x\":id]",
+        "select a[null:id], a[true:id], a[current_date:id], a[case when b then c end:id]",
+        "select a[b::int:id], a[b::double precision:id], a[b::timestamp with time zone:id]",
+        "select a[t.select:id]",
     ];
     for sql in cases {
         assert_eq!(show(sql), Ok(format!("{sql} []")), "{sql}");

@@ -24,6 +24,8 @@ fn tokens_of_every_kind() {
         (r"'a\' c'", r"String<'a\'> c Unterminated<'>"),
         (r"E'a\'b' e'\\'", r"EscapeString<E'a\'b'> EscapeString<e'\\'>"),
         ("B'01' x'1F'", "BitString<B'01'> BitString<x'1F'>"),
+        ("B'0''a'", "BitString<B'0'> String<'a'>"),
+        ("1e5.5 0e0.", "Number<1e5> Number<.5> Number<0e0> ."),
         (r#"U&'\0061' u&"a\"b"#, r#"UnicodeString<U&'\0061'> UnicodeIdent<u&"a\"> b"#),
         ("U & 'a' u&b", "U Operator<&> String<'a'> u Operator<&> b"),
         ("$$a$b$$ $t$ $$ $t$", "DollarString<$$a$b$$> DollarString<$t$ $$ $t$>"),

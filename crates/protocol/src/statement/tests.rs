@@ -69,7 +69,7 @@ fn verbs() {
 
 #[test]
 fn statements_are_counted_and_cut() {
-    let cases: [(&str, &[&str]); 10] = [
+    let cases: [(&str, &[&str]); 13] = [
         (" ; -- x", &[]),
         ("select 1", &["select 1"]),
         (";; select 1 ; ;select ';' ;", &["select 1", "select ';'"]),
@@ -87,6 +87,20 @@ fn statements_are_counted_and_cut() {
             &["create or replace procedure p() begin atomic; end", "x"],
         ),
         ("begin; atomic; end", &["begin", "atomic", "end"]),
+        // Only an END that begins a statement ends the body.
+        (
+            "create function f() begin atomic select t.end, 1 as end, 2 end from t; end; x",
+            &["create function f() begin atomic select t.end, 1 as end, 2 end from t; end", "x"],
+        ),
+        (
+            "create function f() begin atomic select t.case from t; end; x",
+            &["create function f() begin atomic select t.case from t; end", "x"],
+        ),
+        // An argument BEGIN of the type ATOMIC begins no body.
+        (
+            "create function f(begin atomic) language sql as ''; x",
+            &["create function f(begin atomic) language sql as ''", "x"],
+        ),
         (
             "create function f(begin int) returns int as ''; x",
             &["create function f(begin int) returns int as ''", "x"],

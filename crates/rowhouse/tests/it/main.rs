@@ -26,6 +26,7 @@ mod folder;
 mod gateway;
 mod hostile;
 mod leak;
+mod lexing;
 mod person;
 mod postgres;
 mod process;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         data_api::cases(),
         auth::cases(),
         leak::cases(),
+        lexing::cases(),
         seeds::cases(),
     ];
     let trial = |case: Case| {
