@@ -64,6 +64,9 @@ exceptions! {
     DatabaseResuming = "DatabaseResumingException", 400, message;
     /// The database cannot be reached.
     DatabaseUnavailable = "DatabaseUnavailableException", 504, silent;
+    /// The caller's temporary credentials were good and their time is over. Not in the model: every
+    /// AWS service has it, and SDKs fetch new ones.
+    ExpiredToken = "ExpiredTokenException", 403, message;
     /// The caller lacks a privilege.
     Forbidden = "ForbiddenException", 403, message;
     /// No Data API for this resource.
@@ -94,6 +97,8 @@ exceptions! {
     TransactionNotFound = "TransactionNotFoundException", 404, message;
     /// No such operation.
     UnknownOperation = "UnknownOperationException", 404, message;
+    /// The caller's temporary credentials are none of ours. Not in the model either.
+    UnrecognizedClient = "UnrecognizedClientException", 403, message;
     /// The result cannot be returned.
     UnsupportedResult = "UnsupportedResultException", 400, message;
     /// The request is not acceptable. Not in the model, yet the service returns it.

@@ -103,14 +103,19 @@ struct Serve {
     config: PathBuf,
 }
 
-/// Mint a JWT for a tenant and print it, nothing else.
+/// Mint a JWT for a tenant, or AWS credentials, and print it, nothing else.
 ///
-/// It is signed with the key of [token] in the configuration, which `rowhouse dev` makes by itself.
+/// A JWT is signed with the key of [token] in the configuration, credentials are sealed with the
+/// first [[sts.key]]; `rowhouse dev` makes both by itself.
 #[derive(Debug, Parser)]
 #[command(after_help = "\
 Example:
   TOKEN=$(rowhouse token --tenant 1)
-  curl -s http://127.0.0.1:8080/Execute -H \"Authorization: Bearer $TOKEN\" …")]
+  curl -s http://127.0.0.1:8080/Execute -H \"Authorization: Bearer $TOKEN\" …
+
+  # ~/.aws/config: every AWS SDK and the AWS CLI fetch credentials of tenant 1 by themselves
+  [profile tenant-1]
+  credential_process = rowhouse token --aws --tenant 1 --data-dir /path/to/.rowhouse")]
 struct Token {
     /// The tenant it is for.
     #[arg(long, value_name = "T")]
@@ -118,9 +123,12 @@ struct Token {
     /// The one database role that it may use; without it the gateway's configuration decides.
     #[arg(long, value_name = "R")]
     role: Option<String>,
-    /// How long it lives, as 90s, 15min, 1h.
+    /// How long it lives, as 90s, 15min, 1h; with --aws at most 12h.
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = ttl)]
     ttl: Duration,
+    /// Print temporary AWS credentials as JSON, in the format of credential_process.
+    #[arg(long)]
+    aws: bool,
     /// The data directory of the `rowhouse dev` that it is for.
     #[arg(long, value_name = "DIR", default_value = DATA_DIR, conflicts_with = "config")]
     data_dir: PathBuf,

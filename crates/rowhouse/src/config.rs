@@ -12,6 +12,7 @@ mod problem;
 pub mod raw;
 mod reader;
 mod servers;
+mod sts;
 mod suggest;
 mod tokens;
 mod units;
@@ -28,6 +29,7 @@ use rowhouse_tenancy::secret::Secret;
 
 pub use load::{DEFAULT_FILE, Loaded, load};
 pub use problem::{Place, Problem};
+pub use sts::Sts;
 pub use units::{parse_duration, write_duration};
 
 /// The access keys of `rowhouse dev`: an `app` principal and an `admin` principal. Everybody knows
@@ -61,6 +63,8 @@ pub struct Config {
     pub region: String,
     /// Who may sign JWTs, and for whom. `None`: Bearer tokens are refused.
     pub jwt: Option<jwt::Verifier>,
+    /// Who gets temporary credentials.
+    pub sts: Sts,
     /// The local key of `rowhouse token`. Never used to verify.
     pub token: Option<Token>,
     /// Findings of the start-up gate the operator has accepted by name.

@@ -17,6 +17,12 @@ pub enum Kind {
     Identity,
     /// The caller's AWS signature does not fit the request.
     Signature,
+    /// The caller's JWT was good and its time is over.
+    TokenExpired,
+    /// The caller's temporary credentials were good and their time is over.
+    SessionExpired,
+    /// The caller's temporary credentials are none of ours, or were changed.
+    SessionUnknown,
     /// The caller may not use what it named.
     Forbidden,
     /// No such resource ARN.
@@ -68,6 +74,12 @@ impl Kind {
         match self {
             Kind::Identity => (SqlState::INVALID_AUTHORIZATION, Exception::AccessDenied),
             Kind::Signature => (SqlState::INVALID_AUTHORIZATION, Exception::InvalidSignature),
+            // Bearer tokens are no AWS credentials, so nobody waits for AWS's word for it.
+            Kind::TokenExpired => (SqlState::INVALID_AUTHORIZATION, Exception::AccessDenied),
+            Kind::SessionExpired => (SqlState::INVALID_AUTHORIZATION, Exception::ExpiredToken),
+            Kind::SessionUnknown => {
+                (SqlState::INVALID_AUTHORIZATION, Exception::UnrecognizedClient)
+            }
             Kind::Forbidden => (SqlState::INSUFFICIENT_PRIVILEGE, Exception::AccessDenied),
             Kind::ResourceUnknown => {
                 (SqlState::UNABLE_TO_CONNECT, Exception::HttpEndpointNotEnabled)
@@ -102,9 +114,12 @@ impl Kind {
     }
 
     /// Every kind, for the test that walks the table.
-    pub const ALL: [Kind; 22] = [
+    pub const ALL: [Kind; 25] = [
         Kind::Identity,
         Kind::Signature,
+        Kind::TokenExpired,
+        Kind::SessionExpired,
+        Kind::SessionUnknown,
         Kind::Forbidden,
         Kind::ResourceUnknown,
         Kind::SecretUnknown,
@@ -131,6 +146,9 @@ impl Kind {
 /// One public sentence for every failed proof of identity: which part failed is for the log only.
 pub const IDENTITY_SENTENCE: &str =
     "The credentials of this request are missing, invalid or expired.";
+
+/// AWS's own words, which callers look for in order to fetch new credentials.
+pub const SESSION_EXPIRED_SENTENCE: &str = "The security token included in the request is expired";
 
 /// An error on its way to a caller.
 #[derive(Debug)]
@@ -173,6 +191,21 @@ impl Error {
     /// A signature that does not fit: the reason goes to the log.
     pub fn signature(reason: impl fmt::Display) -> Error {
         Error::new(Kind::Signature, IDENTITY_SENTENCE).because(reason)
+    }
+
+    /// Temporary credentials that are none of ours: the reason goes to the log.
+    pub fn unknown_session(reason: impl fmt::Display) -> Error {
+        Error::new(Kind::SessionUnknown, IDENTITY_SENTENCE).because(reason)
+    }
+
+    /// Temporary credentials past their end. Only the holder of genuine ones hears of it.
+    pub fn expired_session(reason: impl fmt::Display) -> Error {
+        Error::new(Kind::SessionExpired, SESSION_EXPIRED_SENTENCE).because(reason)
+    }
+
+    /// A token past its end: only an exchange of tokens tells it from any other failed proof.
+    pub fn expired_token(reason: impl fmt::Display) -> Error {
+        Error::new(Kind::TokenExpired, IDENTITY_SENTENCE).because(reason)
     }
 
     /// The database cannot be reached and nothing was committed.

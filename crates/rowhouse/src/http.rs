@@ -6,6 +6,7 @@
 mod body;
 mod operations;
 mod response;
+mod sts;
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, HeaderName};
 use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
@@ -26,13 +27,13 @@ use hyper_util::rt::TokioIo;
 use rowhouse_data_api::fault::{Exception, Fault};
 use rowhouse_data_api::operation::Operation;
 use rowhouse_tenancy::principal::Principal;
-use rowhouse_tenancy::sigv4::SignedRequest;
+use rowhouse_tenancy::sigv4::{Authorization, SignedRequest};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::error::{Error, Kind};
-use crate::identity::{Credential, Identity, credential, now_unix};
+use crate::identity::{ClaimedKey, Credential, Identity, Service, credential, now_unix};
 use crate::net::{PaceLimits, PacedStream};
 use crate::observe::{Answered, Event, Observer};
 use crate::session::Session;
@@ -47,6 +48,9 @@ const HEADERS_MAX: usize = 100;
 
 /// A client that takes nothing of its answer for this long is gone, or wants to hold us up.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The header of temporary credentials (IAM user guide, "Temporary security credentials").
+const SESSION_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// The status in reports of answers that nobody waited for; web servers log it so, none sends it.
 const CLIENT_GONE_STATUS: u16 = 499;
@@ -76,7 +80,7 @@ pub struct Door {
 /// What is known about a request by the time it is answered.
 #[derive(Default)]
 struct Trace {
-    operation: Option<Operation>,
+    operation: Option<&'static str>,
     principal: Option<Principal>,
     database: Duration,
     bytes_in: usize,
@@ -176,6 +180,9 @@ impl Door {
     /// the report says so.
     async fn serve_request(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let mut report = Report { door: self, trace: Trace::default(), arrived: Instant::now() };
+        if sts::is_addressed(&request) {
+            return sts::answer(report, request).await;
+        }
         let Report { trace, arrived, .. } = &mut report;
         let served = self.pass(request, trace, arrived).await;
         report.answer(served)
@@ -191,11 +198,13 @@ impl Door {
         let (head, incoming) = request.into_parts();
         let values = head.headers.get_all(AUTHORIZATION).iter().map(|value| value.as_bytes());
         let credential = credential(values)?;
-        let early = match &credential {
-            Credential::Bearer(token) => Some(self.identity.bearer(token, now_unix())?),
+        let claim = match credential {
+            Credential::Bearer(token) => Claim::Proven(self.identity.bearer(token, now_unix())?),
             Credential::Aws(authorization) => {
-                self.identity.access_key(authorization)?;
-                None
+                let tokens = head.headers.get_all(SESSION_TOKEN).iter();
+                let tokens = tokens.map(|value| value.as_bytes());
+                let key = self.identity.claimed_key(&authorization, tokens, now_unix())?;
+                Claim::Signed(authorization, key)
             }
         };
         let limits = &self.config.limits;
@@ -203,20 +212,28 @@ impl Door {
         let body = body::read(incoming, limits.request_bytes_max, timeout).await?;
         *arrived = Instant::now();
         trace.bytes_in = body.len();
-        let principal = match (early, &credential) {
-            (Some(principal), _) => principal,
-            (None, Credential::Aws(authorization)) => {
+        let principal = match claim {
+            Claim::Proven(principal) => principal,
+            Claim::Signed(authorization, key) => {
                 let headers = header_lines(&head);
                 let signed = signed_request(&head, &headers, &body);
-                self.identity.aws(authorization, &signed, now_unix())?
+                let service = Service::DataApi;
+                self.identity.aws(&key, &authorization, &signed, service, now_unix())?
             }
-            (None, Credential::Bearer(_)) => return Err(Error::internal("a token unverified")),
         };
         trace.principal = Some(principal.clone());
         let operation = operation(&head)?;
-        trace.operation = Some(operation);
+        trace.operation = Some(operation.name());
         operations::run(self, &principal, operation, &body, &mut trace.database).await
     }
+}
+
+/// How far identity has come before the body is there.
+enum Claim<'a> {
+    /// All the way.
+    Proven(Principal),
+    /// There is such a key; the signature covers the body.
+    Signed(Authorization<'a>, ClaimedKey),
 }
 
 /// The operation a request names by its method and path.
@@ -283,7 +300,7 @@ impl Report<'_> {
         let trace = &self.trace;
         self.door.observer.emit(&Event::Answered(Answered {
             request_id,
-            operation: trace.operation.map_or("-", Operation::name),
+            operation: trace.operation.unwrap_or("-"),
             principal: trace.principal.as_ref(),
             status,
             error: failed.map(|(error, _)| error),

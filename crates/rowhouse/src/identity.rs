@@ -2,21 +2,26 @@
 //!
 //! Both doors ask here; nothing else knows tokens and keys.
 
+mod sessions;
+mod signed;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use foldhash::fast::RandomState;
+use rowhouse_tenancy::jwt::Refusal;
 use rowhouse_tenancy::principal::Principal;
-use rowhouse_tenancy::sigv4::{self, Authorization, SignedRequest};
+use rowhouse_tenancy::sigv4::{self, Authorization};
 
-use crate::config::{AccessKey, AccessKeyGrant, Config};
+use crate::config::Config;
 use crate::error::Error;
+use sessions::Sessions;
 
-/// The service that a SigV4 scope must name at the Data API door
-/// (service model of the RDS Data API, `signingName`).
-const SERVICE: &str = "rds-data";
+pub use sessions::{Exchanged, seal};
+pub use signed::{ClaimedKey, Service};
+
 /// How an AWS signature begins.
 const AWS_SCHEME: &[u8] = b"AWS4-HMAC-SHA256";
 /// Verified tokens remembered in one generation; two are kept. At most 8 KiB each.
@@ -36,6 +41,7 @@ pub enum Credential<'a> {
 pub struct Identity {
     config: Arc<Config>,
     tokens: RefCell<Tokens>,
+    sessions: RefCell<Sessions>,
 }
 
 /// Tokens whose signature has been verified; their expiry is checked on every use.
@@ -76,7 +82,7 @@ pub fn now_unix() -> u64 {
 impl Identity {
     /// Knows the keys of this configuration.
     pub fn new(config: Arc<Config>) -> Identity {
-        Identity { config, tokens: RefCell::default() }
+        Identity { config, tokens: RefCell::default(), sessions: RefCell::default() }
     }
 
     /// The principal of a JWT.
@@ -87,38 +93,17 @@ impl Identity {
         let Some(verifier) = &self.config.jwt else {
             return Err(Error::identity("no JWT keys are configured"));
         };
-        let principal = verifier.verify(token, now).map_err(Error::identity)?;
+        let principal = verifier.verify(token, now).map_err(refused)?;
         self.tokens.borrow_mut().insert(token, principal.clone());
         Ok(principal)
     }
+}
 
-    /// The access key that an AWS signature claims. Nothing is proven yet.
-    pub fn access_key(&self, authorization: &Authorization<'_>) -> Result<&AccessKey, Error> {
-        let id = authorization.access_key_id();
-        self.config
-            .access_keys
-            .iter()
-            .find(|key| key.id == id)
-            .ok_or_else(|| Error::signature("unknown access key id"))
-    }
-
-    /// The principal of an AWS signature over this request.
-    pub fn aws(
-        &self,
-        authorization: &Authorization<'_>,
-        request: &SignedRequest<'_>,
-        now: u64,
-    ) -> Result<Principal, Error> {
-        let key = self.access_key(authorization)?;
-        let region = &self.config.region;
-        let window = sigv4::CLOCK_WINDOW_S;
-        sigv4::verify(authorization, request, &key.secret, region, SERVICE, now, window)
-            .map_err(Error::signature)?;
-        Ok(match &key.grants {
-            AccessKeyGrant::App => Principal::for_app(&key.id),
-            AccessKeyGrant::Admin => Principal::for_admin(&key.id),
-            AccessKeyGrant::Tenant(tenant) => Principal::for_tenant(tenant.clone(), &key.id),
-        })
+/// What is told of a token that does not count.
+fn refused(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Expired(_) => Error::expired_token(refusal),
+        _ => Error::identity(refusal),
     }
 }
 

@@ -134,7 +134,11 @@ impl Default for Observer {
 pub fn outcome(error: Option<&Error>) -> &'static str {
     let Some(error) = error else { return "ok" };
     match error.kind() {
-        Kind::Identity | Kind::Signature => "identity",
+        Kind::Identity
+        | Kind::Signature
+        | Kind::TokenExpired
+        | Kind::SessionExpired
+        | Kind::SessionUnknown => "identity",
         Kind::Forbidden | Kind::ContextProtected => "forbidden",
         Kind::Sql => "sql",
         Kind::StatementTimeout => "timeout",

@@ -17,6 +17,7 @@ pub mod principal;
 pub mod prologue;
 pub mod secret;
 pub mod sigv4;
+pub mod sts;
 
 mod excerpt;
 

@@ -16,6 +16,7 @@ const MODEL: &[(&str, u16, bool)] = &[
     ("DatabaseNotFoundException", 404, true),
     ("DatabaseResumingException", 400, true),
     ("DatabaseUnavailableException", 504, false),
+    ("ExpiredTokenException", 403, true),
     ("ForbiddenException", 403, true),
     ("HttpEndpointNotEnabledException", 400, true),
     ("InternalServerErrorException", 500, false),
@@ -31,6 +32,7 @@ const MODEL: &[(&str, u16, bool)] = &[
     ("ThrottlingException", 429, true),
     ("TransactionNotFoundException", 404, true),
     ("UnknownOperationException", 404, true),
+    ("UnrecognizedClientException", 403, true),
     ("UnsupportedResultException", 400, true),
     ("ValidationException", 400, true),
 ];

@@ -18,7 +18,7 @@ const MARKER_TEXT: &str = "This folder belongs to `rowhouse dev`, which made eve
                            takes it back with `rowhouse dev --reset`.\n";
 /// Everything that is ever made in a data directory, besides marker and lock. Nothing else is
 /// removed.
-const CONTENTS: [&str; 11] = [
+const CONTENTS: [&str; 12] = [
     super::home::FOLDER,
     super::home::ELSEWHERE_FILE,
     CLUSTER_FILE,
@@ -27,6 +27,7 @@ const CONTENTS: [&str; 11] = [
     SUPERUSER_PASSWORD_FILE,
     "owner.password",
     "jwt.key",
+    "sts.key",
     "rowhouse.toml",
     "endpoints.json",
     "demo.loaded",

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::problem::{Place, Problem};
 use super::raw::Source;
 use super::reader::{Findings, Reader, Section};
-use super::{Config, credentials, doors, servers, tokens};
+use super::{Config, credentials, doors, servers, sts, tokens};
 
 /// The commented default file; what a configuration leaves out is taken from it.
 pub const DEFAULT_FILE: &str = include_str!("../../config.default.toml");
@@ -51,6 +51,7 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
     let region = file.section("aws", doors::region);
     let gate_accept = file.section("gate", doors::gate_accept);
     let jwt = file.section("jwt", tokens::jwt);
+    let sts = file.section("sts", sts::sts);
     let token = file.optional_section("token", |section| tokens::token(section, &jwt));
 
     let mut names = BTreeSet::new();
@@ -86,6 +87,7 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
         access_keys: access_keys.into_iter().collect::<Option<_>>()?,
         region,
         jwt: jwt.verifier,
+        sts,
         token: token.flatten(),
         gate_accept,
     })

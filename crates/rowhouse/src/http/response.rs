@@ -6,7 +6,8 @@ use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use rowhouse_data_api::fault::Fault;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+/// What every answer of AWS's services carries.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 

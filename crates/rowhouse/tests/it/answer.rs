@@ -56,7 +56,10 @@ impl Answer {
     #[track_caller]
     pub fn fails(self, exception: &str, sentence: &str) -> Answer {
         let status = match exception {
-            "AccessDeniedException" | "InvalidSignatureException" => 403,
+            "AccessDeniedException"
+            | "ExpiredTokenException"
+            | "InvalidSignatureException"
+            | "UnrecognizedClientException" => 403,
             "TransactionNotFoundException" | "UnknownOperationException" => 404,
             "DatabaseUnavailableException" => 504,
             "ServiceUnavailableError" => 503,

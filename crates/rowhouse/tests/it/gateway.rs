@@ -20,6 +20,8 @@ pub const ADMIN_KEY: &str = "ITADMIN";
 pub const TENANT_KEY: &str = "ITTENANT";
 /// The tenant of [`TENANT_KEY`].
 pub const KEY_TENANT: &str = "tenant_7";
+/// What the trials' gateways seal temporary credentials with.
+pub const SEALING_KEY: &str = "the-trials-seal-their-sessions-with-this";
 /// The secret of all of them.
 pub const KEY_SECRET: &str = "a-secret-access-key-of-the-trials";
 
@@ -112,6 +114,7 @@ pub fn configuration(server: &Address) -> String {
         "[http]\nlisten = '127.0.0.1:0'\n[admin]\nlisten = '127.0.0.1:0'\n[log]\nlevel = 'debug'\n\
          [jwt]\naudience = ['{audience}']\nleeway = '1s'\n\
          [[jwt.key]]\nkid = '{kid}'\nalgorithm = 'HS256'\nsecret = '{key}'\n\
+         [[sts.key]]\nsecret = '{SEALING_KEY}'\n\
          [[server]]\nname = 'main'\nhost = '{socket}'\nport = {port}\ntls = 'disable'\n",
         audience = token::AUDIENCE,
         kid = token::KEY_ID,

@@ -35,6 +35,7 @@ mod seeds;
 mod shutdown;
 mod signature;
 mod stand;
+mod sts;
 mod token;
 mod wait;
 
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         bad_input::cases(),
         data_api::cases(),
         auth::cases(),
+        sts::cases(),
         leak::cases(),
         lexing::cases(),
         seeds::cases(),

@@ -23,6 +23,8 @@ pub struct Signer {
     pub service: String,
     /// Seconds since 1970 at the time of signing.
     pub time: u64,
+    /// The session token, of temporary credentials.
+    pub session_token: Option<String>,
     /// Headers that are left out of the signature.
     pub unsigned: Vec<String>,
 }
@@ -36,6 +38,7 @@ impl Signer {
             region: "us-east-1".to_owned(),
             service: "rds-data".to_owned(),
             time: token::now(),
+            session_token: None,
             unsigned: Vec::new(),
         }
     }
@@ -47,6 +50,9 @@ impl Signer {
         let mut request = request.clone().header("X-Amz-Date", time.as_str());
         if request.values("host").is_empty() {
             request = request.header("Host", host.to_string());
+        }
+        if let Some(token) = &self.session_token {
+            request = request.header("X-Amz-Security-Token", token.as_str());
         }
         let headers = self.signed_headers(&request);
         let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();

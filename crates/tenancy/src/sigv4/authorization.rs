@@ -96,7 +96,8 @@ impl<'a> Authorization<'a> {
         self.signed_headers
     }
 
-    pub(super) fn signs(&self, name: &str) -> bool {
+    /// Whether it covers the header of this name, in lower case.
+    pub fn signs(&self, name: &str) -> bool {
         self.signed_headers.split(';').any(|signed| signed == name)
     }
 

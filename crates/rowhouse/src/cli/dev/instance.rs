@@ -17,6 +17,8 @@ const RESOURCE_ARN: &str = "arn:aws:rds:us-east-1:000000000000:cluster:dev";
 const SECRET_ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:";
 /// File with the key that tokens are signed with, in the data directory.
 const TOKEN_KEY_FILE: &str = "jwt.key";
+/// File with the key that temporary credentials are sealed with, in the data directory.
+const SEALING_KEY_FILE: &str = "sts.key";
 /// Each shard has connections of its own; beyond this they only fill the private cluster.
 const SHARDS_MAX: usize = 4;
 
@@ -27,6 +29,7 @@ pub fn configuration(
     cluster: &Cluster,
 ) -> Result<String, Failure> {
     directory.secret(TOKEN_KEY_FILE)?;
+    directory.secret(SEALING_KEY_FILE)?;
     let demo = demo::is_loaded(directory);
     let mut text = format!(
         "# Written by `rowhouse dev` at every start: what is changed here is lost.\n\
@@ -35,11 +38,13 @@ pub fn configuration(
          [pool]\nshards = {shards}\n\n\
          [jwt]\naudience = \"rowhouse\"\nissuer = \"rowhouse-dev\"\n\n\
          [[jwt.key]]\nkid = \"dev\"\nalgorithm = \"HS256\"\nsecret_file = {key}\n\n\
-         [token]\nkid = \"dev\"\nsecret_file = {key}\n\n",
+         [token]\nkid = \"dev\"\nsecret_file = {key}\n\n\
+         [[sts.key]]\nsecret_file = {sealing_key}\n\n",
         http = quoted(&arguments.http.to_string()),
         admin = quoted(&arguments.admin.to_string()),
         shards = std::thread::available_parallelism().map_or(1, |n| n.get().min(SHARDS_MAX)),
         key = quoted(TOKEN_KEY_FILE),
+        sealing_key = quoted(SEALING_KEY_FILE),
     );
     text.push_str(&server(&cluster.server())?);
     text.push_str(&resource(demo));

@@ -16,7 +16,7 @@ const ENVIRONMENT: [(&str, &str); 2] =
     [("APP_USER_PASSWORD", "x"), ("APP_ACCESS_KEY_SECRET", "sixteen-or-more-characters")];
 
 /// Keys that exclude one that the default file shows; it explains them beside it.
-const ALTERNATIVES: [&str; 10] = [
+const ALTERNATIVES: [&str; 12] = [
     "access_key.secret",
     "access_key.secret_file",
     "jwt.key.public_key",
@@ -25,6 +25,8 @@ const ALTERNATIVES: [&str; 10] = [
     "jwt.key.secret_file",
     "secret.password",
     "secret.password_file",
+    "sts.key.secret_env",
+    "sts.key.secret_file",
     "token.secret_env",
     "token.secret_file",
 ];

@@ -42,6 +42,19 @@ const CASES: &[(&str, &str)] = &[
          secret",
     ),
     (
+        "[sts]\nroles = ['tenant']\nduration_max = '14min'\n[[sts.key]]\nsecret = 'hunter2'\n\
+         [[sts.key]]\nsecret_file = 'nosuch'\n[[sts.key]]",
+        "rowhouse.toml:6: sts.roles: \"tenant\" cannot be used: it is not the ARN of a role; write \
+         arn:aws:iam::123456789012:role/NAME, at most 2048 characters\n\
+         rowhouse.toml:7: sts.duration_max: must be a duration such as \"45s\" (units ms, s, min, \
+         h), from 15min to 12h, not \"14min\"\n\
+         rowhouse.toml:9: sts.key[0].secret: the sealing secret has under 32 bytes; make one with \
+         `openssl rand -hex 32`\n\
+         rowhouse.toml:11: sts.key[1].secret_file: cannot read nosuch: No such file or directory \
+         (os error 2)\n\
+         rowhouse.toml:12: sts.key[2].secret: is needed: add secret, secret_file or secret_env",
+    ),
+    (
         "[token]\nsecret = 'hunter2'\nsecret_env = 'X'",
         "rowhouse.toml:5: token.audience: is needed, here or in [jwt]: what tokens are made for\n\
          rowhouse.toml:6: token.secret: give one of secret, secret_file and secret_env only",

@@ -1,5 +1,7 @@
 //! Where values come from: file, environment, files of their own, the variables of libpq.
 
+use rowhouse_tenancy::sts::RoleArn;
+
 use super::*;
 use crate::config::{AccessKeyGrant, ServerAddress, ServerTls};
 
@@ -20,6 +22,28 @@ fn the_environment_wins_over_the_file() {
     let accepted: Vec<&str> = config.gate_accept.iter().map(|code| code.as_str()).collect();
     assert_eq!(accepted, ["RH001", "RH002"]);
     assert_eq!(config.limits.request_bytes_max, 1024 * 1024);
+}
+
+#[test]
+fn roles_and_durations_of_sessions() {
+    let role = "arn:aws:iam::123456789012:role/one";
+    let other = RoleArn::parse("arn:aws:iam::123456789012:role/other").unwrap();
+    let sts = loaded(LEAST, &[]).config.sts;
+    assert!(sts.keys.is_none() && sts.allows(&other));
+    for (asked_s, expected) in [(None, Some(3600)), (Some(3600), Some(3600)), (Some(3601), None)] {
+        assert_eq!(sts.duration_s(asked_s), expected);
+    }
+    let key = "[[sts.key]]\nsecret = 'hunter2-hunter2-hunter2-hunter2-'";
+    let pairs = [("ROWHOUSE_STS__ROLES", role), ("ROWHOUSE_STS__DURATION_MAX", "15min")];
+    let Loaded { config, listing } = loaded(&with(key), &pairs);
+    assert!(config.sts.allows(&RoleArn::parse(role).unwrap()) && !config.sts.allows(&other));
+    assert_eq!((config.sts.duration_s(None), config.sts.duration_s(Some(901))), (Some(900), None));
+    assert!(config.sts.keys.is_some() && !listing.contains("hunter2-hunter2"), "{listing}");
+    let twice = problems(&with(&format!("{key}\n{key}")), &[]);
+    assert_eq!(
+        twice,
+        "rowhouse.toml:8: sts.key[1].secret: is there already: each must be different"
+    );
 }
 
 #[test]
