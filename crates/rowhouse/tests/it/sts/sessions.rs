@@ -150,7 +150,7 @@ fn they_end(stand: &Stand) {
     person.again().execute("select 1").fails("ExpiredTokenException", sentence);
     fails(&keys.who_am_i(door), 403, "ExpiredToken");
     // Only its holder hears that it was good once.
-    let mut changed = keys.clone();
+    let mut changed = keys;
     changed
         .token
         .replace_range(30..31, if changed.token[30..].starts_with('A') { "B" } else { "A" });
