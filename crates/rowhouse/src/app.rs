@@ -1,7 +1,7 @@
 //! The composition root: a configuration becomes listeners, shards and sinks, and ends in order.
 //!
-//! Start: 1 log, 2 gate, 3 listeners, 4 shards, 5 admin and probes, 6 ready. Stop: no new clients,
-//! open transactions end or the deadline comes, connections close, shards join.
+//! Start: 1 log, 2 gate, 3 listeners, 4 issuers' keys, 5 shards, 6 admin and probes, 7 ready. Stop:
+//! no new clients, open transactions end or the deadline comes, connections close, shards join.
 
 mod gate;
 mod probe;
@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use crate::admin::Admin;
 use crate::config::Config;
 use crate::http::Phase;
+use crate::jwks::Keyring;
 use crate::net::{adopt, bind_shared};
 use crate::observe::{Event, Observer, init_log};
 use crate::session::Peers;
@@ -113,7 +114,8 @@ async fn serve(
     let bound = listeners.first().map(std::net::TcpListener::local_addr);
     let http = bound.transpose().map_err(AppError::System)?.unwrap_or(http);
     let (admin_listener, admin) = bind_admin(config.admin.listen)?;
-    let (phase, shards) = start_shards(config, observer, listeners)?;
+    let keyring = Keyring::start(config, observer).await;
+    let (phase, shards) = start_shards(config, observer, listeners, &keyring)?;
     let readiness = probe::watch(config, observer);
     tokio::task::spawn_local(Admin::new(observer.clone(), readiness).accept(admin_listener));
     let endpoints = Endpoints { http, admin };
@@ -138,6 +140,7 @@ fn start_shards(
     config: &Arc<Config>,
     observer: &Observer,
     listeners: Vec<std::net::TcpListener>,
+    keyring: &Keyring,
 ) -> Result<(watch::Sender<Phase>, Vec<ShardHandle>), AppError> {
     let (phase, followed) = watch::channel(Phase::Serving);
     let (peers, inboxes) = Peers::connect(listeners.len());
@@ -152,6 +155,7 @@ fn start_shards(
             inbox,
             listener,
             clients: Arc::clone(&clients),
+            keys: keyring.keys(),
             phase: followed.clone(),
         };
         shards.push(shard.start().map_err(AppError::System)?);

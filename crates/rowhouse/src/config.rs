@@ -7,6 +7,8 @@
 mod credentials;
 mod database_url;
 mod doors;
+mod issuers;
+mod key_sets;
 mod load;
 mod problem;
 pub mod raw;
@@ -22,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Uri;
 use rowhouse_rls::Code;
 use rowhouse_tenancy::ids::{SettingName, TenantId};
 use rowhouse_tenancy::jwt;
@@ -61,8 +64,8 @@ pub struct Config {
     pub access_keys: Vec<AccessKey>,
     /// The region SigV4 scopes must name.
     pub region: String,
-    /// Who may sign JWTs, and for whom. `None`: Bearer tokens are refused.
-    pub jwt: Option<jwt::Verifier>,
+    /// Who may sign JWTs, and for whom. With none, Bearer tokens are refused.
+    pub issuers: Vec<Issuer>,
     /// Who gets temporary credentials.
     pub sts: Sts,
     /// The local key of `rowhouse token`. Never used to verify.
@@ -251,6 +254,32 @@ pub struct RoleSecret {
 
 pub use rowhouse_tenancy::principal::PrincipalKind;
 
+/// Somebody who may sign JWTs.
+#[derive(Debug)]
+pub struct Issuer {
+    /// How log and metrics name it: its `iss`, or `any`.
+    pub name: String,
+    /// What its tokens must say, and the keys that the configuration holds.
+    pub verifier: jwt::Verifier,
+    /// Where more keys are to be fetched.
+    pub key_set: Option<KeySetSource>,
+}
+
+/// A JSON Web Key Set at a URL.
+#[derive(Debug, Clone)]
+pub struct KeySetSource {
+    /// The URL: https, or http to loopback.
+    pub url: Uri,
+    /// PEM file with the roots that the server's certificate must lead to. `None`: the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How long a fetched set counts as fresh.
+    pub refresh: Duration,
+    /// Whether the server may be inside the network.
+    pub allow_private: bool,
+    /// The algorithms that its keys may verify.
+    pub allowed: Vec<jwt::Algorithm>,
+}
+
 /// How `rowhouse token` signs.
 #[derive(Debug)]
 pub struct Token {
@@ -262,6 +291,8 @@ pub struct Token {
     pub issuer: Option<String>,
     /// Where the tenant stands.
     pub tenant_claim: String,
+    /// Where the role stands, if tokens may name one.
+    pub role_claim: Option<String>,
 }
 
 /// A long-lived AWS-style access key.

@@ -34,6 +34,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::error::{Error, Kind};
 use crate::identity::{ClaimedKey, Credential, Identity, Service, credential, now_unix};
+use crate::jwks::Keys;
 use crate::net::{PaceLimits, PacedStream};
 use crate::observe::{Answered, Event, Observer};
 use crate::session::Session;
@@ -94,9 +95,10 @@ impl Door {
         session: Rc<Session>,
         observer: Observer,
         clients: Arc<AtomicUsize>,
+        keys: Keys,
     ) -> Rc<Door> {
         Rc::new(Door {
-            identity: Identity::new(Arc::clone(&config)),
+            identity: Identity::new(Arc::clone(&config), keys),
             config,
             session,
             observer,
@@ -199,7 +201,9 @@ impl Door {
         let values = head.headers.get_all(AUTHORIZATION).iter().map(|value| value.as_bytes());
         let credential = credential(values)?;
         let claim = match credential {
-            Credential::Bearer(token) => Claim::Proven(self.identity.bearer(token, now_unix())?),
+            Credential::Bearer(token) => {
+                Claim::Proven(self.identity.bearer(token, now_unix()).await?)
+            }
             Credential::Aws(authorization) => {
                 let tokens = head.headers.get_all(SESSION_TOKEN).iter();
                 let tokens = tokens.map(|value| value.as_bytes());

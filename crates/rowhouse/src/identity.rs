@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use foldhash::fast::RandomState;
-use rowhouse_tenancy::jwt::Refusal;
+use rowhouse_tenancy::jwt::{Refusal, Unverified, Verified};
 use rowhouse_tenancy::principal::Principal;
 use rowhouse_tenancy::sigv4::{self, Authorization};
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::jwks::Keys;
 use sessions::Sessions;
 
 pub use sessions::{Exchanged, seal};
@@ -40,6 +41,7 @@ pub enum Credential<'a> {
 /// lock.
 pub struct Identity {
     config: Arc<Config>,
+    keys: Keys,
     tokens: RefCell<Tokens>,
     sessions: RefCell<Sessions>,
 }
@@ -47,8 +49,8 @@ pub struct Identity {
 /// Tokens whose signature has been verified; their expiry is checked on every use.
 #[derive(Default)]
 struct Tokens {
-    recent: HashMap<Box<str>, Principal, RandomState>,
-    older: HashMap<Box<str>, Principal, RandomState>,
+    recent: HashMap<Box<str>, Verified, RandomState>,
+    older: HashMap<Box<str>, Verified, RandomState>,
 }
 
 /// Reads the `Authorization` header, which a request has once.
@@ -80,22 +82,45 @@ pub fn now_unix() -> u64 {
 }
 
 impl Identity {
-    /// Knows the keys of this configuration.
-    pub fn new(config: Arc<Config>) -> Identity {
-        Identity { config, tokens: RefCell::default(), sessions: RefCell::default() }
+    /// Knows the keys of this configuration, and those that are fetched.
+    pub fn new(config: Arc<Config>, keys: Keys) -> Identity {
+        Identity { config, keys, tokens: RefCell::default(), sessions: RefCell::default() }
     }
 
     /// The principal of a JWT.
-    pub fn bearer(&self, token: &str, now: u64) -> Result<Principal, Error> {
+    ///
+    /// A token that is remembered is answered at once. One that names a key which is not there may
+    /// wait for the issuer's key set to be fetched. May be cancelled.
+    pub async fn bearer(&self, token: &str, now: u64) -> Result<Principal, Error> {
+        if let Some(issuers) = self.keys.changed() {
+            self.tokens.borrow_mut().retain(|verified| issuers.holds(&verified.proof));
+        }
         if let Some(principal) = self.tokens.borrow_mut().get(token, now) {
             return Ok(principal);
         }
-        let Some(verifier) = &self.config.jwt else {
-            return Err(Error::identity("no JWT keys are configured"));
-        };
-        let principal = verifier.verify(token, now).map_err(refused)?;
-        self.tokens.borrow_mut().insert(token, principal.clone());
+        let verified = self.verify(token, now).await?;
+        let principal = verified.principal.clone();
+        self.tokens.borrow_mut().insert(token, verified);
         Ok(principal)
+    }
+
+    async fn verify(&self, token: &str, now: u64) -> Result<Verified, Error> {
+        let issuers = self.keys.issuers();
+        if issuers.is_empty() {
+            return Err(Error::identity("no issuer of JWTs is configured"));
+        }
+        let claimed = Unverified::read(token).map_err(refused)?;
+        let issuer = issuers.issuer_of(&claimed).map_err(refused)?;
+        match issuers.verify(issuer, &claimed, now) {
+            Ok(verified) => Ok(verified),
+            Err(refusal) if !claimed.may_have_a_new_key(&refusal) => Err(refused(refusal)),
+            Err(refusal) => {
+                if !self.keys.refreshed(issuer).await {
+                    return Err(refused(refusal));
+                }
+                self.keys.issuers().verify(issuer, &claimed, now_unix()).map_err(refused)
+            }
+        }
     }
 }
 
@@ -110,10 +135,11 @@ fn refused(refusal: Refusal) -> Error {
 impl Tokens {
     fn get(&mut self, token: &str, now: u64) -> Option<Principal> {
         let principal = match self.recent.get(token) {
-            Some(principal) => principal.clone(),
+            Some(verified) => verified.principal.clone(),
             None => {
-                let (token, principal) = self.older.remove_entry(token)?;
-                self.recent.insert(token, principal.clone());
+                let (token, verified) = self.older.remove_entry(token)?;
+                let principal = verified.principal.clone();
+                self.recent.insert(token, verified);
                 principal
             }
         };
@@ -122,10 +148,15 @@ impl Tokens {
         principal.expires_at().is_some_and(|expiry| now < expiry).then_some(principal)
     }
 
-    fn insert(&mut self, token: &str, principal: Principal) {
+    fn insert(&mut self, token: &str, verified: Verified) {
         if self.recent.len() >= TOKENS_MAX {
             self.older = std::mem::take(&mut self.recent);
         }
-        self.recent.insert(token.into(), principal);
+        self.recent.insert(token.into(), verified);
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Verified) -> bool) {
+        self.recent.retain(|_, verified| keep(verified));
+        self.older.retain(|_, verified| keep(verified));
     }
 }

@@ -6,8 +6,9 @@
 //! | [`error`] | what can go wrong for a caller, and how much of it is shown |
 //! | [`config`] | what was written, checked |
 //! | [`observe`] | what happens, and its sinks |
-//! | [`identity`] | credentials become principals |
 //! | [`net`] | sockets |
+//! | [`jwks`] | the keys of issuers, fetched and kept |
+//! | [`identity`] | credentials become principals |
 //! | [`upstream`] | one PostgreSQL connection |
 //! | [`pool`] | many of them, and who may use which |
 //! | [`session`] | the corridor: the only way from a door to PostgreSQL |
@@ -27,6 +28,7 @@ pub mod demo;
 pub mod error;
 pub mod http;
 pub mod identity;
+pub mod jwks;
 pub mod net;
 pub mod observe;
 pub mod pool;

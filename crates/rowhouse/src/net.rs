@@ -1,6 +1,7 @@
 //! Sockets: listeners shared by the shards, and one stream type for every way to PostgreSQL.
 
 mod paced;
+mod roots;
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
 pub use paced::{Pace, PaceLimits, PacedStream};
+pub use roots::{read_roots, system_roots};
 
 /// Connections the kernel may queue for one listener before it refuses more.
 const LISTEN_BACKLOG: i32 = 1024;

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rowhouse_tenancy::jwt::Skipped;
 use rowhouse_tenancy::principal::Principal;
 
 pub use log::init as init_log;
@@ -68,6 +69,26 @@ pub enum Event<'a> {
         server: &'a str,
         /// Whether it answers now.
         reachable: bool,
+    },
+    /// The keys of an issuer were fetched.
+    KeysFetched {
+        /// The issuer's name.
+        issuer: &'a str,
+        /// How many keys can be used, each once for every algorithm.
+        keys: usize,
+        /// What else was in the set.
+        skipped: &'a [Skipped],
+        /// Whether they are others than before.
+        changed: bool,
+        /// When, since 1970.
+        at: Duration,
+    },
+    /// The keys of an issuer could not be fetched; those that are there go on.
+    KeysNotFetched {
+        /// The issuer's name.
+        issuer: &'a str,
+        /// What was said.
+        reason: &'a dyn fmt::Display,
     },
     /// Something failed that no caller waits for.
     Trouble {

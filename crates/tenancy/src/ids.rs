@@ -15,6 +15,9 @@ pub const IDENTIFIER_BYTES_MAX: usize = 63;
 /// every transaction.
 pub const SETTING_NAME_BYTES_MAX: usize = 255;
 
+/// Tiers are few and named by people; as long as an identifier is long enough.
+pub const TIER_BYTES_MAX: usize = 63;
+
 /// The id of one tenant, as the issuer of the credential writes it.
 ///
 /// It is text whatever the tenant column's type: policies cast it. Ids are compared byte by byte.
@@ -32,6 +35,11 @@ pub struct SettingName(Arc<str>);
 /// The name of a database role, exactly as in `pg_roles.rolname`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RoleName(Arc<str>);
+
+/// The name of a tenant's tier, as `free` or `enterprise`: what it may use, never whose rows it
+/// sees.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TierName(Arc<str>);
 
 /// Why a text is not an identity. The text itself is not repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +107,19 @@ impl RoleName {
     }
 }
 
+impl TierName {
+    /// Accepts 1 to [`TIER_BYTES_MAX`] bytes without control characters.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        check_text(text, TIER_BYTES_MAX)?;
+        Ok(Self(text.into()))
+    }
+
+    /// The name as the issuer of the credential writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Debug for TenantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TenantId({:?})", self.as_str())
@@ -114,6 +135,12 @@ impl fmt::Debug for SettingName {
 impl fmt::Debug for RoleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RoleName({:?})", self.as_str())
+    }
+}
+
+impl fmt::Debug for TierName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TierName({:?})", self.as_str())
     }
 }
 

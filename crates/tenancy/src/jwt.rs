@@ -4,18 +4,27 @@
 //! practice): a key belongs to one algorithm and the header cannot choose another, `exp` and `aud`
 //! are required, a claim of the wrong type is a refusal and never counts as absent.
 
+mod algorithm;
 mod claims;
+mod compact;
+mod issuers;
 mod key;
+mod key_set;
 mod refusal;
 mod sign;
 
-use serde::Deserialize;
+use std::sync::Arc;
 
 use crate::excerpt::Excerpt;
 use crate::principal::Principal;
-use claims::Claims;
 
-pub use key::{Algorithm, HMAC_SECRET_BYTES_MIN, InvalidKey, PEM_BYTES_MAX, VerificationKey};
+pub use algorithm::Algorithm;
+pub use compact::Unverified;
+pub use issuers::{Issuers, Proof, Verified};
+pub use key::{HMAC_SECRET_BYTES_MIN, InvalidKey, KeyMark, PEM_BYTES_MAX, VerificationKey};
+pub use key_set::{
+    InvalidKeySet, KEY_SET_BYTES_MAX, KEY_SET_KEYS_MAX, KeySet, Origin, Skipped, Unusable,
+};
 pub use refusal::{InvalidConfig, Refusal};
 pub use sign::{Signer, TokenClaims};
 
@@ -31,27 +40,43 @@ pub const LEEWAY_S_MAX: u64 = 300;
 /// The claim that holds the tenant unless configured.
 pub const TENANT_CLAIM_DEFAULT: &str = "tenant_id";
 
-/// What a token must fulfil.
+/// The claim that holds the audience unless configured (RFC 7519 section 4.1.3).
+pub const AUDIENCE_CLAIM_DEFAULT: &str = "aud";
+
+/// The claim that holds the role unless configured.
+pub const ROLE_CLAIM_DEFAULT: &str = "role";
+
+/// What the tokens of one issuer must fulfil.
+///
+/// Claims are named by a plain name, or by a JSON pointer (RFC 6901) when it begins with `/`, as
+/// `/app_metadata/tenant`.
 #[derive(Clone, Debug)]
 pub struct VerifierConfig {
-    /// A token is for us when its `aud` names one of these; never empty.
+    /// A token is for us when its audience names one of these; never empty.
     pub audiences: Vec<String>,
+    /// The claim that holds the audience: `aud`, but for issuers that leave it out.
+    pub audience_claim: String,
     /// When given, `iss` must be exactly this.
     pub issuer: Option<String>,
-    /// The claim that holds the tenant: a name, or a JSON pointer (RFC 6901) when it begins with
-    /// `/`, as `/app_metadata/tenant`.
+    /// The claim that holds the tenant.
     pub tenant_claim: String,
+    /// The claim that holds the one database role the caller may use; `None`: none does.
+    pub role_claim: Option<String>,
+    /// The claim that holds the tenant's tier; `None`: none does.
+    pub tier_claim: Option<String>,
     /// Tolerance for clocks that differ, at most [`LEEWAY_S_MAX`].
     pub leeway_s: u64,
-    /// The keys of the issuers. With none every token is refused, which is right while a key set
-    /// has not been fetched yet.
+    /// The keys of the issuer that the configuration holds. With none every token is refused, which
+    /// is right while a key set has not been fetched yet.
     pub keys: Vec<VerificationKey>,
 }
 
-/// Checks tokens. It is immutable: a changed key set is a new verifier.
+/// Checks the tokens of one issuer. It is immutable: a changed key set is a new verifier.
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    config: VerifierConfig,
+    config: Arc<VerifierConfig>,
+    /// What its key set held when it was fetched last.
+    fetched: Arc<[VerificationKey]>,
 }
 
 impl Verifier {
@@ -63,111 +88,68 @@ impl Verifier {
         if config.issuer.as_deref() == Some("") {
             return Err(InvalidConfig::EmptyIssuer);
         }
-        if !claims::is_claim_path(&config.tenant_claim) {
-            return Err(InvalidConfig::TenantClaim);
+        for (name, claim) in [
+            ("audience_claim", Some(&config.audience_claim)),
+            ("tenant_claim", Some(&config.tenant_claim)),
+            ("role_claim", config.role_claim.as_ref()),
+            ("tier_claim", config.tier_claim.as_ref()),
+        ] {
+            if claim.is_some_and(|claim| !claims::is_claim_path(claim)) {
+                return Err(InvalidConfig::Claim(name));
+            }
         }
         if config.leeway_s > LEEWAY_S_MAX {
             return Err(InvalidConfig::Leeway);
         }
-        Ok(Self { config })
+        Ok(Self { config: Arc::new(config), fetched: Arc::default() })
+    }
+
+    /// The `iss` of its tokens; `None` takes any.
+    pub fn issuer(&self) -> Option<&str> {
+        self.config.issuer.as_deref()
+    }
+
+    /// The same with other fetched keys.
+    #[must_use]
+    pub fn with_fetched(&self, keys: Vec<VerificationKey>) -> Self {
+        Self { config: Arc::clone(&self.config), fetched: keys.into() }
     }
 
     /// The principal that `token` proves at `now` (Unix seconds).
-    ///
-    /// Nothing of the claims is looked at before the signature holds.
     pub fn verify(&self, token: &str, now: u64) -> Result<Principal, Refusal> {
-        let token = Compact::split(token)?;
-        let header = token.header()?;
-        self.check_signature(&header, &token)?;
-        let claims = Claims::from_json(&key::decode_segment(token.payload, "payload")?)?;
-        let expires_at = claims.check_times(now, self.config.leeway_s)?;
-        claims.check_audience(&self.config.audiences)?;
-        claims.check_issuer(self.config.issuer.as_deref())?;
-        claims.principal(&self.config.tenant_claim, expires_at)
+        self.check(&Unverified::read(token)?, now).map(|(principal, _)| principal)
     }
 
-    fn check_signature(&self, header: &Header, token: &Compact<'_>) -> Result<(), Refusal> {
-        let algorithm = Algorithm::parse(&header.alg)
-            .ok_or_else(|| Refusal::Algorithm(Excerpt::of(&header.alg)))?;
-        let mut named = self.config.keys.iter().filter(|key| key.answers_to(header.kid.as_deref()));
+    /// The principal that a token proves at `now`, and with which key.
+    ///
+    /// Nothing of the claims counts before the signature holds.
+    fn check(&self, token: &Unverified<'_>, now: u64) -> Result<(Principal, KeyMark), Refusal> {
+        let key = self.check_signature(token)?;
+        let (config, claims) = (&*self.config, token.claims());
+        let expires_at = claims.check_times(now, config.leeway_s)?;
+        claims.check_audience(&config.audience_claim, &config.audiences)?;
+        claims.check_issuer(config.issuer.as_deref())?;
+        Ok((claims.principal(config, expires_at)?, key))
+    }
+
+    fn check_signature(&self, token: &Unverified<'_>) -> Result<KeyMark, Refusal> {
+        let algorithm = Algorithm::parse(token.algorithm())
+            .ok_or_else(|| Refusal::Algorithm(Excerpt::of(token.algorithm())))?;
+        let mut named = self.keys().filter(|key| key.answers_to(token.kid()));
         let mut fitting = named.clone().filter(|key| key.algorithm() == algorithm).peekable();
         if fitting.peek().is_none() {
-            return Err(match (&header.kid, named.next()) {
+            return Err(match (token.kid(), named.next()) {
                 (Some(kid), None) => Refusal::UnknownKey(Excerpt::of(kid)),
                 _ => Refusal::KeyOfOtherAlgorithm(algorithm),
             });
         }
-        if fitting.any(|key| key.verify(token.signed, token.signature)) {
-            Ok(())
-        } else {
-            Err(Refusal::Signature)
-        }
-    }
-}
-
-/// The three segments of RFC 7515 section 7.1.
-struct Compact<'a> {
-    /// Header and payload with the dot between them: what the signature covers.
-    signed: &'a str,
-    header: &'a str,
-    payload: &'a str,
-    signature: &'a str,
-}
-
-/// The header fields that decide; all others are hints that need not be believed.
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    #[serde(default, deserialize_with = "string_if_present")]
-    kid: Option<String>,
-    /// Extensions that must be understood; none is.
-    #[serde(default, deserialize_with = "anything_present")]
-    crit: bool,
-}
-
-impl<'a> Compact<'a> {
-    fn split(token: &'a str) -> Result<Self, Refusal> {
-        if token.len() > TOKEN_BYTES_MAX {
-            return Err(Refusal::TooLong(token.len()));
-        }
-        let (signed, signature) = token.rsplit_once('.').ok_or(Refusal::NotCompact)?;
-        let (header, payload) = signed.split_once('.').ok_or(Refusal::NotCompact)?;
-        let segments = [header, payload, signature];
-        // An empty signature is how unsecured tokens (RFC 7518, `alg` none) end.
-        if segments.iter().any(|segment| segment.is_empty() || segment.contains('.')) {
-            return Err(Refusal::NotCompact);
-        }
-        Ok(Self { signed, header, payload, signature })
+        let signer = fitting.find(|key| token.is_signed_by(key));
+        signer.map(VerificationKey::mark).ok_or(Refusal::Signature)
     }
 
-    fn header(&self) -> Result<Header, Refusal> {
-        let bytes = key::decode_segment(self.header, "header")?;
-        // The derived reader would also take a JSON array of the fields' values.
-        if !bytes.trim_ascii_start().starts_with(b"{") {
-            return Err(Refusal::Malformed("header"));
-        }
-        let header: Header =
-            serde_json::from_slice(&bytes).map_err(|_| Refusal::Malformed("header"))?;
-        if header.crit {
-            return Err(Refusal::CriticalExtension);
-        }
-        Ok(header)
+    fn keys(&self) -> impl Iterator<Item = &VerificationKey> + Clone {
+        self.config.keys.iter().chain(self.fetched.iter())
     }
-}
-
-/// A `kid` that is there must be a string: `null` or a number is not "no key named".
-fn string_if_present<'de, D>(deserializer: D) -> Result<Option<String>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-{
-    String::deserialize(deserializer).map(Some)
-}
-
-fn anything_present<'de, D>(deserializer: D) -> Result<bool, D::Error>
-where
-    D: serde::Deserializer<'de>,
-{
-    serde::de::IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 #[cfg(test)]

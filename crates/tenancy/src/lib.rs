@@ -21,7 +21,7 @@ pub mod sts;
 
 mod excerpt;
 
-pub use ids::{InvalidId, RoleName, SettingName, TenantId};
+pub use ids::{InvalidId, RoleName, SettingName, TenantId, TierName};
 pub use principal::{Principal, PrincipalKind};
 pub use prologue::Prologue;
 pub use secret::Secret;

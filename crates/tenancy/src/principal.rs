@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ids::{RoleName, TenantId};
+use crate::ids::{RoleName, TenantId, TierName};
 
 /// The three kinds of caller, told apart by what they may choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +25,7 @@ struct Identity {
     tenant: Option<TenantId>,
     subject: String,
     role: Option<RoleName>,
+    tier: Option<TierName>,
     expires_at: Option<u64>,
 }
 
@@ -67,6 +68,13 @@ impl Principal {
         Self(Arc::new(Identity { role: Some(role), ..identity }))
     }
 
+    /// The same caller, with what its issuer says about its tenant's tier.
+    #[must_use]
+    pub fn with_tier(self, tier: TierName) -> Self {
+        let identity = Arc::unwrap_or_clone(self.0);
+        Self(Arc::new(Identity { tier: Some(tier), ..identity }))
+    }
+
     /// The same caller, no longer accepted from this second on.
     #[must_use]
     pub fn expiring_at(self, unix_s: u64) -> Self {
@@ -95,6 +103,11 @@ impl Principal {
         self.0.role.as_ref().map(RoleName::as_str)
     }
 
+    /// The tier that the credential names, bounded text; `None` where it names none.
+    pub fn tier(&self) -> Option<&TierName> {
+        self.0.tier.as_ref()
+    }
+
     /// The first second (Unix time) at which the credential counts no more, leeway included. To be
     /// compared on every use, also when the principal comes from a cache.
     pub fn expires_at(&self) -> Option<u64> {
@@ -103,7 +116,7 @@ impl Principal {
 
     fn new(kind: PrincipalKind, tenant: Option<TenantId>, subject: &str) -> Self {
         let subject = subject.to_owned();
-        Self(Arc::new(Identity { kind, tenant, subject, role: None, expires_at: None }))
+        Self(Arc::new(Identity { kind, tenant, subject, role: None, tier: None, expires_at: None }))
     }
 }
 

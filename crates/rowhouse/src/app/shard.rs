@@ -11,6 +11,7 @@ use tokio::task::LocalSet;
 
 use crate::config::Config;
 use crate::http::{Door, Phase};
+use crate::jwks::Keys;
 use crate::net::adopt;
 use crate::observe::{Event, Observer};
 use crate::session::{Inbox, Peers, Session};
@@ -40,6 +41,8 @@ pub struct Shard {
     pub listener: std::net::TcpListener,
     /// Client connections over all shards.
     pub clients: Arc<AtomicUsize>,
+    /// The keys of the issuers.
+    pub keys: Keys,
     /// How far a stop has come.
     pub phase: watch::Receiver<Phase>,
 }
@@ -82,7 +85,8 @@ impl Shard {
             Session::new(Arc::clone(&self.config), observer.clone(), self.number, self.peers);
         tokio::task::spawn_local(crate::session::serve_peers(Rc::clone(&session), self.inbox));
         tokio::task::spawn_local(Rc::clone(&session).sweep());
-        let door = Door::new(self.config, Rc::clone(&session), observer, Arc::clone(&self.clients));
+        let clients = Arc::clone(&self.clients);
+        let door = Door::new(self.config, Rc::clone(&session), observer, clients, self.keys);
         door.accept(listener, self.phase.clone()).await;
         session.drain();
         let mut phase = self.phase;

@@ -68,6 +68,15 @@ fn jwt(
     let token = config.token.ok_or_else(|| {
         Failure::new(format!("{} has no key to sign with: add a [token] section", file.display()))
     })?;
+    let role_claim = match (&token.role_claim, role) {
+        (Some(claim), _) => claim,
+        (None, None) => "",
+        (None, Some(_)) => {
+            return Err(Failure::new(
+                "--role cannot be used: jwt.role_claim is empty, so no claim holds a role",
+            ));
+        }
+    };
     Ok(token.signer.mint(&TokenClaims {
         tenant,
         role,
@@ -77,6 +86,7 @@ fn jwt(
         issued_at: now,
         ttl_s: arguments.ttl.as_secs(),
         tenant_claim: &token.tenant_claim,
+        role_claim,
     }))
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::problem::{Place, Problem};
 use super::raw::Source;
 use super::reader::{Findings, Reader, Section};
-use super::{Config, credentials, doors, servers, sts, tokens};
+use super::{Config, credentials, doors, issuers, servers, sts, tokens};
 
 /// The commented default file; what a configuration leaves out is taken from it.
 pub const DEFAULT_FILE: &str = include_str!("../../config.default.toml");
@@ -50,9 +50,12 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
     let limits = file.section("limits", doors::limits);
     let region = file.section("aws", doors::region);
     let gate_accept = file.section("gate", doors::gate_accept);
-    let jwt = file.section("jwt", tokens::jwt);
+    let mut names = BTreeSet::new();
+    let jwt = file.section("jwt", |section| issuers::jwt(section, &mut names));
+    let others =
+        file.sections("issuer", |section| issuers::issuer(section, &jwt.rules, &mut names));
     let sts = file.section("sts", sts::sts);
-    let token = file.optional_section("token", |section| tokens::token(section, &jwt));
+    let token = file.optional_section("token", |section| tokens::token(section, &jwt.rules));
 
     let mut names = BTreeSet::new();
     let servers = file.sections("server", |section| servers::server(section, &mut names));
@@ -71,8 +74,9 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
     if secrets.is_empty() {
         file.problem("secret", "none is there: add a [[secret]], the role that statements run as");
     }
-    if access_keys.is_empty() && jwt.verifier.is_none() && !file.has("jwt") {
-        let message = "nobody could prove who they are: add an [[access_key]] or a [[jwt.key]]";
+    let no_issuer = jwt.issuer.is_none() && others.is_empty() && !file.has("jwt");
+    if access_keys.is_empty() && no_issuer {
+        let message = "nobody could prove who they are: add an [[access_key]] or an [[issuer]]";
         file.problem("access_key", message);
     }
     Some(Config {
@@ -86,7 +90,7 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
         secrets: secrets.into_iter().collect::<Option<_>>()?,
         access_keys: access_keys.into_iter().collect::<Option<_>>()?,
         region,
-        jwt: jwt.verifier,
+        issuers: jwt.issuer.into_iter().map(Some).chain(others).collect::<Option<_>>()?,
         sts,
         token: token.flatten(),
         gate_accept,

@@ -72,7 +72,7 @@ async fn pass(
     let call = Call::parse(&body)?;
     report.trace.operation = Some(call.name());
     match call {
-        Call::AssumeRoleWithWebIdentity(call) => assume(report, &call, request_id),
+        Call::AssumeRoleWithWebIdentity(call) => assume(report, &call, request_id).await,
         Call::GetCallerIdentity => tell_caller(report, &head, &body, request_id),
     }
 }
@@ -96,14 +96,14 @@ fn check_head(head: &Parts) -> Result<(), Fault> {
 }
 
 /// Exchanges a JWT for temporary credentials of its tenant.
-fn assume(
+async fn assume(
     report: &mut Report<'_>,
     call: &AssumeRoleWithWebIdentity,
     request_id: &str,
 ) -> Result<String, Box<Refused>> {
     let (identity, now) = (&report.door.identity, now_unix());
     let token = call.web_identity_token.expose();
-    let principal = identity.bearer(token, now).map_err(Refused::token)?;
+    let principal = identity.bearer(token, now).await.map_err(Refused::token)?;
     report.trace.principal = Some(principal.clone());
     let exchanged = identity
         .exchange(call, &principal, now)

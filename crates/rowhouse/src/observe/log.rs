@@ -50,6 +50,16 @@ pub fn write(event: &Event<'_>) {
         Event::Readiness { server, reachable: false } => {
             warn!(server, "PostgreSQL does not answer");
         }
+        Event::KeysFetched { issuer, keys, skipped, changed: true, .. } => {
+            info!(issuer, keys, skipped = skipped.len(), "the issuer's keys changed");
+            for skipped in *skipped {
+                debug!(issuer, %skipped, "not used");
+            }
+        }
+        Event::KeysFetched { issuer, keys, .. } => debug!(issuer, keys, "the issuer's keys"),
+        Event::KeysNotFetched { issuer, reason } => {
+            warn!(issuer, %reason, "cannot fetch the issuer's keys; those that are there go on");
+        }
         Event::Trouble { place, reason } => warn!(place, %reason, "trouble"),
     }
 }

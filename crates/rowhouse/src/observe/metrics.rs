@@ -3,7 +3,7 @@
 //! Names follow Prometheus' own rules: base units, `_total` on counters
 //! (prometheus.io, "Metric and label naming"). No label holds a tenant: their number has no bound.
 
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -30,6 +30,17 @@ struct ServerLabels {
     server: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct IssuerLabels {
+    issuer: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FetchLabels {
+    issuer: String,
+    outcome: &'static str,
+}
+
 /// Every counter of the gateway.
 pub struct Metrics {
     registry: Registry,
@@ -45,6 +56,9 @@ pub struct Metrics {
     statements_sent_away: Counter,
     transactions_cut: Counter,
     server_up: Family<ServerLabels, Gauge<i64, AtomicI64>>,
+    jwks_fetches: Family<FetchLabels, Counter>,
+    jwks_keys: Family<IssuerLabels, Gauge<i64, AtomicI64>>,
+    jwks_fetched: Family<IssuerLabels, Gauge<f64, AtomicU64>>,
 }
 
 impl Metrics {
@@ -64,6 +78,9 @@ impl Metrics {
             statements_sent_away: Counter::default(),
             transactions_cut: Counter::default(),
             server_up: Family::default(),
+            jwks_fetches: Family::default(),
+            jwks_keys: Family::default(),
+            jwks_fetched: Family::default(),
         };
         metrics.register();
         metrics
@@ -111,6 +128,26 @@ impl Metrics {
             self.transactions_cut.clone(),
         );
         r.register("server_up", "1 while a PostgreSQL server answers", self.server_up.clone());
+        r.register(
+            "jwks_fetches",
+            "Fetches of key sets by issuer and outcome, ok or failed",
+            self.jwks_fetches.clone(),
+        );
+        r.register(
+            "jwks_keys",
+            "Keys of an issuer's key set, each once for every algorithm",
+            self.jwks_keys.clone(),
+        );
+        r.register(
+            "jwks_fetched_timestamp_seconds",
+            "When an issuer's key set was fetched last, as Unix time",
+            self.jwks_fetched.clone(),
+        );
+    }
+
+    fn count_fetch(&self, issuer: &str, outcome: &'static str) {
+        let labels = FetchLabels { issuer: issuer.to_owned(), outcome };
+        self.jwks_fetches.get_or_create(&labels).inc();
     }
 
     /// Counts an event.
@@ -152,6 +189,14 @@ impl Metrics {
                 let labels = ServerLabels { server: (*server).to_owned() };
                 self.server_up.get_or_create(&labels).set(i64::from(*reachable));
             }
+            Event::KeysFetched { issuer, keys, at, .. } => {
+                self.count_fetch(issuer, "ok");
+                let labels = IssuerLabels { issuer: (*issuer).to_owned() };
+                let keys = i64::try_from(*keys).unwrap_or(i64::MAX);
+                self.jwks_keys.get_or_create(&labels).set(keys);
+                self.jwks_fetched.get_or_create(&labels).set(at.as_secs_f64());
+            }
+            Event::KeysNotFetched { issuer, .. } => self.count_fetch(issuer, "failed"),
             Event::Ready { .. }
             | Event::Draining
             | Event::Stopped { .. }

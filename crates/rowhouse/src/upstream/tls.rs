@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -14,11 +13,11 @@ use tokio_rustls::rustls::client::danger::{
 };
 use tokio_rustls::rustls::pki_types::UnixTime;
 use tokio_rustls::rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore,
-    SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme,
 };
 
 use super::UpstreamError;
+use crate::net::read_roots;
 
 /// Whether the certificate must name the host, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +45,8 @@ pub async fn handshake(
 }
 
 fn client_config(ca_file: &Path, check: HostCheck) -> Result<ClientConfig, UpstreamError> {
-    let roots = Arc::new(read_roots(ca_file)?);
+    let roots = read_roots(ca_file);
+    let roots = Arc::new(roots.map_err(|error| UpstreamError::Network(error.to_string()))?);
     if check == HostCheck::Name {
         return Ok(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth());
     }
@@ -57,23 +57,6 @@ fn client_config(ca_file: &Path, check: HostCheck) -> Result<ClientConfig, Upstr
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(AnyNameVerifier { inner }))
         .with_no_client_auth())
-}
-
-fn read_roots(ca_file: &Path) -> Result<RootCertStore, UpstreamError> {
-    let unreadable = |error: &dyn std::fmt::Display| {
-        UpstreamError::Network(format!("cannot read CA file {}: {error}", ca_file.display()))
-    };
-    let mut roots = RootCertStore::empty();
-    let certificates =
-        CertificateDer::pem_file_iter(ca_file).map_err(|error| unreadable(&error))?;
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| unreadable(&error))?;
-        roots.add(certificate).map_err(|error| unreadable(&error))?;
-    }
-    if roots.is_empty() {
-        return Err(unreadable(&"it holds no certificate"));
-    }
-    Ok(roots)
 }
 
 /// Checks the chain and its dates and forgives only the name, as `sslmode=verify-ca` does

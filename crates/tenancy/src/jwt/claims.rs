@@ -2,20 +2,32 @@
 
 use serde_json::{Map, Value};
 
-use super::Refusal;
+use super::{Refusal, VerifierConfig};
 use crate::excerpt::Excerpt;
-use crate::ids::{InvalidId, RoleName, TenantId};
+use crate::ids::{InvalidId, RoleName, TenantId, TierName};
 use crate::principal::Principal;
 
 /// OpenID Connect Core, section 2: `sub` has at most 255 characters.
 const SUBJECT_BYTES_MAX: usize = 255;
 
+/// How refusals call the claims whose names are configured.
+const TENANT: &str = "of the tenant";
+const ROLE: &str = "of the role";
+const TIER: &str = "of the tier";
+
+/// A longer name or pointer is a mistake.
+const CLAIM_PATH_BYTES_MAX: usize = 255;
+
 /// A token's payload: always a JSON object.
 pub(super) struct Claims(Value);
 
-/// Whether `text` can name the tenant claim.
+/// Whether `text` can name a claim: any name, or a JSON pointer whose escapes RFC 6901 (section 3)
+/// knows.
 pub(super) fn is_claim_path(text: &str) -> bool {
-    !text.is_empty() && text.len() <= SUBJECT_BYTES_MAX
+    let is_pointer = text.starts_with('/');
+    let mut escapes = text.split('~').skip(1);
+    let escaped = escapes.all(|rest| rest.starts_with(['0', '1']));
+    !text.is_empty() && text.len() <= CLAIM_PATH_BYTES_MAX && (!is_pointer || escaped)
 }
 
 impl Claims {
@@ -42,24 +54,30 @@ impl Claims {
     }
 
     /// RFC 7519 section 4.1.3: one string or a list of strings; here it must be present.
-    pub(super) fn check_audience(&self, ours: &[String]) -> Result<(), Refusal> {
+    pub(super) fn check_audience(&self, path: &str, ours: &[String]) -> Result<(), Refusal> {
+        let name = if path == "aud" { "aud" } else { "of the audience" };
         let is_ours = |name: &str| ours.iter().any(|our| our == name);
-        let found = match self.0.get("aud").ok_or(Refusal::Missing("aud"))? {
+        let found = match self.find(path).ok_or(Refusal::Missing(name))? {
             Value::String(name) => is_ours(name),
             Value::Array(list) => {
                 let names: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
-                names.ok_or(Refusal::WrongType("aud"))?.into_iter().any(is_ours)
+                names.ok_or(Refusal::WrongType(name))?.into_iter().any(is_ours)
             }
-            _ => return Err(Refusal::WrongType("aud")),
+            _ => return Err(Refusal::WrongType(name)),
         };
         if found { Ok(()) } else { Err(Refusal::Audience) }
+    }
+
+    /// Who says to have made the token.
+    pub(super) fn issuer(&self) -> Result<Option<&str>, Refusal> {
+        self.text("iss", "iss")
     }
 
     pub(super) fn check_issuer(&self, expected: Option<&str>) -> Result<(), Refusal> {
         let Some(expected) = expected else {
             return Ok(());
         };
-        match self.text("iss")?.ok_or(Refusal::Missing("iss"))? {
+        match self.issuer()?.ok_or(Refusal::Missing("iss"))? {
             issuer if issuer == expected => Ok(()),
             other => Err(Refusal::Issuer(Excerpt::of(other))),
         }
@@ -68,36 +86,42 @@ impl Claims {
     /// The caller: always bound to the tenant of the claim, no token makes anybody more.
     pub(super) fn principal(
         &self,
-        tenant_claim: &str,
+        rules: &VerifierConfig,
         expires_at: u64,
     ) -> Result<Principal, Refusal> {
-        let tenant = self.tenant(tenant_claim)?;
-        let subject = self.text("sub")?.unwrap_or_default();
+        let tenant = self.tenant(&rules.tenant_claim)?;
+        let subject = self.text("sub", "sub")?.unwrap_or_default();
         if subject.len() > SUBJECT_BYTES_MAX {
             return Err(Refusal::Invalid("sub", InvalidId::TooLong(SUBJECT_BYTES_MAX)));
         }
         if subject.chars().any(char::is_control) {
             return Err(Refusal::Invalid("sub", InvalidId::ControlCharacter));
         }
-        let principal = Principal::for_tenant(tenant, subject).expiring_at(expires_at);
-        match self.text("role")? {
-            None => Ok(principal),
-            Some(role) => {
-                let role = RoleName::parse(role).map_err(|why| Refusal::Invalid("role", why))?;
-                Ok(principal.with_role(role))
-            }
+        let mut principal = Principal::for_tenant(tenant, subject).expiring_at(expires_at);
+        if let Some(role) = self.optional(rules.role_claim.as_deref(), ROLE)? {
+            let role = RoleName::parse(role).map_err(|why| Refusal::Invalid(ROLE, why))?;
+            principal = principal.with_role(role);
         }
+        if let Some(tier) = self.optional(rules.tier_claim.as_deref(), TIER)? {
+            let tier = TierName::parse(tier).map_err(|why| Refusal::Invalid(TIER, why))?;
+            principal = principal.with_tier(tier);
+        }
+        Ok(principal)
     }
 
     fn tenant(&self, path: &str) -> Result<TenantId, Refusal> {
-        let claim = if path.starts_with('/') { self.0.pointer(path) } else { self.0.get(path) };
-        let text = match claim.ok_or(Refusal::Missing("of the tenant"))? {
+        let text = match self.find(path).ok_or(Refusal::Missing(TENANT))? {
             Value::String(text) => text.clone(),
             // A number with a fraction or an exponent was rounded by somebody: no identity.
             Value::Number(number) if !number.is_f64() => number.to_string(),
-            _ => return Err(Refusal::WrongType("of the tenant")),
+            _ => return Err(Refusal::WrongType(TENANT)),
         };
-        TenantId::parse(&text).map_err(|why| Refusal::Invalid("of the tenant", why))
+        TenantId::parse(&text).map_err(|why| Refusal::Invalid(TENANT, why))
+    }
+
+    /// What stands at a name, or at a JSON pointer when it begins with `/`.
+    fn find(&self, path: &str) -> Option<&Value> {
+        if path.starts_with('/') { self.0.pointer(path) } else { self.0.get(path) }
     }
 
     /// A NumericDate (RFC 7519 section 2): seconds, a fraction is allowed and cut off; before 1970
@@ -114,10 +138,15 @@ impl Claims {
         seconds.map(Some).ok_or(Refusal::WrongType(claim))
     }
 
-    fn text(&self, claim: &'static str) -> Result<Option<&str>, Refusal> {
-        match self.0.get(claim) {
+    fn optional(&self, path: Option<&str>, name: &'static str) -> Result<Option<&str>, Refusal> {
+        path.map_or(Ok(None), |path| self.text(path, name))
+    }
+
+    /// A text that need not be there; `name` is how a refusal calls it.
+    fn text(&self, path: &str, name: &'static str) -> Result<Option<&str>, Refusal> {
+        match self.find(path) {
             None => Ok(None),
-            Some(value) => value.as_str().map(Some).ok_or(Refusal::WrongType(claim)),
+            Some(value) => value.as_str().map(Some).ok_or(Refusal::WrongType(name)),
         }
     }
 }

@@ -2,17 +2,16 @@
 
 use std::fmt;
 
+use aws_lc_rs::digest;
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::PublicEncryptingKey;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-    VerificationAlgorithm,
-};
+use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 
 use super::Refusal;
+use super::algorithm::{Algorithm, KeyKind};
 
 /// RFC 7518 section 3.2: an HS256 key has at least the size of the hash.
 pub const HMAC_SECRET_BYTES_MIN: usize = 32;
@@ -20,18 +19,9 @@ pub const HMAC_SECRET_BYTES_MIN: usize = 32;
 /// An RSA-8192 certificate with its extensions stays under half of this.
 pub const PEM_BYTES_MAX: usize = 16 * 1024;
 
-/// The signature algorithms that are accepted: one strong form per family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Algorithm {
-    /// HMAC with SHA-256.
-    HS256,
-    /// RSASSA-PKCS1-v1_5 with SHA-256, 2048 to 8192 bits.
-    RS256,
-    /// ECDSA on P-256 with SHA-256.
-    ES256,
-    /// Ed25519.
-    EdDSA,
-}
+/// The exponents that the crypto library takes; real ones are 3 or 65537. An exponent of 1 would
+/// make every message its own signature.
+const RSA_EXPONENTS: std::ops::Range<u64> = 3..(1 << 33);
 
 /// One key of an issuer. `Debug` shows its id and algorithm only.
 #[derive(Clone)]
@@ -39,7 +29,14 @@ pub struct VerificationKey {
     kid: Option<String>,
     algorithm: Algorithm,
     key: DecodingKey,
+    /// Whether tokens that name no key may be checked with it.
+    answers_unnamed: bool,
+    mark: KeyMark,
 }
+
+/// Which key it was: equal for the same key under the same name, in whatever set it stands.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyMark([u8; 32]);
 
 /// Why a key cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,34 +53,6 @@ pub enum InvalidKey {
     NotAPublicKey(Algorithm),
 }
 
-impl Algorithm {
-    /// The name in a token's header and in the configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::HS256 => "HS256",
-            Self::RS256 => "RS256",
-            Self::ES256 => "ES256",
-            Self::EdDSA => "EdDSA",
-        }
-    }
-
-    /// Reads an accepted name; `none` and everything else is `None`.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::HS256, Self::RS256, Self::ES256, Self::EdDSA]
-            .into_iter()
-            .find(|algorithm| algorithm.as_str() == name)
-    }
-
-    fn library(self) -> jsonwebtoken::Algorithm {
-        match self {
-            Self::HS256 => jsonwebtoken::Algorithm::HS256,
-            Self::RS256 => jsonwebtoken::Algorithm::RS256,
-            Self::ES256 => jsonwebtoken::Algorithm::ES256,
-            Self::EdDSA => jsonwebtoken::Algorithm::EdDSA,
-        }
-    }
-}
-
 impl VerificationKey {
     /// A key from its material: the secret's bytes for HS256, PEM for the others.
     ///
@@ -94,22 +63,64 @@ impl VerificationKey {
         algorithm: Algorithm,
         material: &[u8],
     ) -> Result<Self, InvalidKey> {
-        let key = match algorithm {
-            Algorithm::HS256 => secret(material)?,
-            Algorithm::RS256 => public_key(
-                material,
-                algorithm,
-                DecodingKey::from_rsa_pem,
-                &RSA_PKCS1_2048_8192_SHA256,
-            )?,
-            Algorithm::ES256 => {
-                public_key(material, algorithm, DecodingKey::from_ec_pem, &ECDSA_P256_SHA256_FIXED)?
+        let key = match algorithm.key_kind() {
+            KeyKind::Shared => secret(material)?,
+            KeyKind::Rsa => public_key(material, algorithm, DecodingKey::from_rsa_pem)?,
+            KeyKind::P256 | KeyKind::P384 => {
+                public_key(material, algorithm, DecodingKey::from_ec_pem)?
             }
-            Algorithm::EdDSA => {
-                public_key(material, algorithm, DecodingKey::from_ed_pem, &ED25519)?
-            }
+            KeyKind::Ed25519 => public_key(material, algorithm, DecodingKey::from_ed_pem)?,
         };
-        Ok(Self { kid, algorithm, key })
+        Ok(Self::of(kid, algorithm, key, material))
+    }
+
+    /// An RSA key from big-endian modulus and exponent, for each of its algorithms the same.
+    pub(super) fn rsa(
+        kid: Option<String>,
+        algorithm: Algorithm,
+        modulus: &[u8],
+        exponent: &[u8],
+    ) -> Result<Self, InvalidKey> {
+        let (n, e) = (without_leading_zeros(modulus), without_leading_zeros(exponent));
+        let are_odd = [n, e].iter().all(|number| number.last().is_some_and(|last| last % 2 == 1));
+        let in_range = e.len() < 8 && RSA_EXPONENTS.contains(&number(e));
+        if !are_odd || !in_range {
+            return Err(InvalidKey::NotAPublicKey(algorithm));
+        }
+        let read: Result<PublicEncryptingKey, _> = RsaPublicKeyComponents { n, e }.try_into();
+        read.map_err(|_| InvalidKey::RsaSize)?;
+        let key = DecodingKey::from_rsa_raw_components(n, e);
+        Ok(Self::of(kid, algorithm, key, &[e, n].concat()))
+    }
+
+    /// A key on a curve from its point, as RFC 8037 or SEC 1 (2.3.3, uncompressed) writes it.
+    pub(super) fn point(
+        kid: Option<String>,
+        algorithm: Algorithm,
+        point: &[u8],
+    ) -> Result<Self, InvalidKey> {
+        let key = match algorithm.key_kind() {
+            KeyKind::P256 | KeyKind::P384 => DecodingKey::from_ec_der(point),
+            KeyKind::Ed25519 => DecodingKey::from_ed_der(point),
+            KeyKind::Shared | KeyKind::Rsa => return Err(InvalidKey::NotAPublicKey(algorithm)),
+        };
+        parsed(point, algorithm)?;
+        Ok(Self::of(kid, algorithm, key, point))
+    }
+
+    /// The same key, for tokens that name it only.
+    pub(super) fn for_named_only(self) -> Self {
+        Self { answers_unnamed: false, ..self }
+    }
+
+    fn of(
+        kid: Option<String>,
+        algorithm: Algorithm,
+        key: DecodingKey,
+        material: &[u8],
+    ) -> VerificationKey {
+        let mark = KeyMark::of(kid.as_deref(), algorithm, material);
+        Self { kid, algorithm, key, answers_unnamed: true, mark }
     }
 
     /// The key id that tokens may name.
@@ -122,10 +133,19 @@ impl VerificationKey {
         self.algorithm
     }
 
-    /// Whether a token that names `kid` may be checked with this key: one that names none may be
-    /// checked with all.
+    /// Which key it is.
+    pub fn mark(&self) -> KeyMark {
+        self.mark
+    }
+
+    /// Whether a token that names `kid` may be checked with this key. One that names none may be
+    /// checked with all that the configuration holds, and with the one key of a key set: trying a
+    /// whole set would be work that anybody can ask for.
     pub(super) fn answers_to(&self, kid: Option<&str>) -> bool {
-        kid.is_none() || kid == self.kid()
+        match kid {
+            Some(_) => kid == self.kid(),
+            None => self.answers_unnamed,
+        }
     }
 
     /// Whether `signature` (base64url) is this key's over `signed`.
@@ -133,6 +153,34 @@ impl VerificationKey {
         let algorithm = self.algorithm.library();
         jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &self.key, algorithm)
             .unwrap_or(false)
+    }
+}
+
+impl KeyMark {
+    fn of(kid: Option<&str>, algorithm: Algorithm, material: &[u8]) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
+        for part in [
+            algorithm.as_str().as_bytes(),
+            &[u8::from(kid.is_some())],
+            &kid.map_or(0, str::len).to_be_bytes(),
+            kid.unwrap_or_default().as_bytes(),
+            material,
+        ] {
+            context.update(part);
+        }
+        let mut mark = [0; 32];
+        // SHA-256 has 32 bytes: the zip takes all of them.
+        for (to, from) in mark.iter_mut().zip(context.finish().as_ref()) {
+            *to = *from;
+        }
+        Self(mark)
+    }
+}
+
+impl fmt::Debug for KeyMark {
+    /// Nothing: the mark of a shared secret is made from the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyMark").finish_non_exhaustive()
     }
 }
 
@@ -193,7 +241,6 @@ fn public_key(
     pem: &[u8],
     algorithm: Algorithm,
     read: fn(&[u8]) -> jsonwebtoken::errors::Result<DecodingKey>,
-    check: &'static dyn VerificationAlgorithm,
 ) -> Result<DecodingKey, InvalidKey> {
     if pem.len() > PEM_BYTES_MAX {
         return Err(InvalidKey::TooLong);
@@ -203,15 +250,30 @@ fn public_key(
     }
     let key = read(pem).map_err(|_| InvalidKey::NotAPublicKey(algorithm))?;
     let bytes = key.try_get_as_bytes().map_err(|_| InvalidKey::NotAPublicKey(algorithm))?;
-    let parsed =
-        ParsedPublicKey::new(check, bytes).map_err(|_| InvalidKey::NotAPublicKey(algorithm))?;
-    if algorithm == Algorithm::RS256 && !has_rsa_size(&parsed) {
+    let parsed = parsed(bytes, algorithm)?;
+    if algorithm.key_kind() == KeyKind::Rsa && !has_rsa_size(&parsed) {
         return Err(InvalidKey::RsaSize);
     }
     Ok(key)
 }
 
+fn parsed(bytes: &[u8], algorithm: Algorithm) -> Result<ParsedPublicKey, InvalidKey> {
+    let invalid = InvalidKey::NotAPublicKey(algorithm);
+    let reader = algorithm.public_key_reader().ok_or(invalid)?;
+    ParsedPublicKey::new(reader, bytes).map_err(|_| invalid)
+}
+
 /// Parsing leaves the size to verification; the key type for encryption checks it at once.
 fn has_rsa_size(key: &ParsedPublicKey) -> bool {
     key.as_der().is_ok_and(|der| PublicEncryptingKey::from_der(der.as_ref()).is_ok())
+}
+
+fn without_leading_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}
+
+/// A big-endian number of less than eight bytes.
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

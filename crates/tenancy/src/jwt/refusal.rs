@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::key::Algorithm;
+use super::algorithm::Algorithm;
 use super::{LEEWAY_S_MAX, TOKEN_BYTES_MAX};
 use crate::excerpt::Excerpt;
 use crate::ids::InvalidId;
@@ -40,7 +40,7 @@ pub enum Refusal {
     NotYet(&'static str),
     /// `aud` names none of our audiences.
     Audience,
-    /// `iss` is not the configured issuer.
+    /// `iss` is no configured issuer.
     Issuer(Excerpt),
     /// A claim's text is no identity.
     Invalid(&'static str, InvalidId),
@@ -55,8 +55,8 @@ impl fmt::Display for Refusal {
             Self::NotCompact => f.write_str("the token is not three base64url segments"),
             Self::Malformed(segment) => write!(f, "the token's {segment} cannot be decoded"),
             Self::CriticalExtension => f.write_str("the header has crit extensions; none is known"),
-            Self::Algorithm(alg) => write!(f, "alg {alg} is not one of HS256 RS256 ES256 EdDSA"),
-            Self::UnknownKey(kid) => write!(f, "no configured key has the kid {kid}"),
+            Self::Algorithm(alg) => write!(f, "alg {alg} is not an accepted algorithm"),
+            Self::UnknownKey(kid) => write!(f, "no key of the issuer has the kid {kid}"),
             Self::KeyOfOtherAlgorithm(alg) => {
                 write!(f, "no key that the token may use is of its algorithm {}", alg.as_str())
             }
@@ -66,7 +66,7 @@ impl fmt::Display for Refusal {
             Self::Expired(at) => write!(f, "the token expired at {at} (Unix time)"),
             Self::NotYet(claim) => write!(f, "the claim {claim} is in the future"),
             Self::Audience => f.write_str("aud names none of the configured audiences"),
-            Self::Issuer(issuer) => write!(f, "iss {issuer} is not the configured issuer"),
+            Self::Issuer(issuer) => write!(f, "iss {issuer} is not a configured issuer"),
             Self::Invalid(claim, why) => write!(f, "the claim {claim} cannot be used: {why}"),
         }
     }
@@ -81,8 +81,8 @@ pub enum InvalidConfig {
     NoAudience,
     /// An issuer that is an empty text.
     EmptyIssuer,
-    /// Neither a claim name nor a JSON pointer.
-    TenantClaim,
+    /// Neither a claim name nor a JSON pointer; with the name of the setting.
+    Claim(&'static str),
     /// A leeway over the limit.
     Leeway,
 }
@@ -97,8 +97,8 @@ impl fmt::Display for InvalidConfig {
             Self::EmptyIssuer => {
                 f.write_str("the issuer is empty; write the iss value, or leave the key out")
             }
-            Self::TenantClaim => f.write_str(
-                "the tenant claim is neither a claim name nor a JSON pointer; write tenant_id or \
+            Self::Claim(_) => f.write_str(
+                "this is neither a claim name nor a JSON pointer; write tenant_id or \
                  /app_metadata/tenant_id",
             ),
             Self::Leeway => write!(

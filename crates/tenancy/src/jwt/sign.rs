@@ -35,6 +35,8 @@ pub struct TokenClaims<'a> {
     pub ttl_s: u64,
     /// Where the tenant stands: a claim name, or a JSON pointer when it begins with `/`.
     pub tenant_claim: &'a str,
+    /// Where the role stands, likewise.
+    pub role_claim: &'a str,
 }
 
 impl Signer {
@@ -75,27 +77,29 @@ fn payload(claims: &TokenClaims<'_>) -> Value {
         "iat": claims.issued_at,
         "exp": claims.issued_at.saturating_add(claims.ttl_s),
     });
-    let texts = [
-        ("role", claims.role.map(RoleName::as_str)),
-        ("sub", claims.subject),
-        ("iss", claims.issuer),
-    ];
-    for (name, text) in texts {
+    for (name, text) in [("sub", claims.subject), ("iss", claims.issuer)] {
         if let Some(text) = text {
             insert(&mut payload, [name].into_iter(), json!(text));
         }
     }
-    let tenant = json!(claims.tenant.as_str());
-    match claims.tenant_claim.strip_prefix('/') {
-        None => insert(&mut payload, [claims.tenant_claim].into_iter(), tenant),
+    if let Some(role) = claims.role {
+        insert_at(&mut payload, claims.role_claim, json!(role.as_str()));
+    }
+    insert_at(&mut payload, claims.tenant_claim, json!(claims.tenant.as_str()));
+    payload
+}
+
+/// Puts `value` where a claim name or a JSON pointer says.
+fn insert_at(object: &mut Value, path: &str, value: Value) {
+    match path.strip_prefix('/') {
+        None => insert(object, [path].into_iter(), value),
         // RFC 6901 section 4 gives the order of the two replacements.
         Some(pointer) => {
             let steps: Vec<String> =
                 pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect();
-            insert(&mut payload, steps.iter().map(String::as_str), tenant);
+            insert(object, steps.iter().map(String::as_str), value);
         }
     }
-    payload
 }
 
 /// Puts `value` at the end of `path`, making the objects on the way.

@@ -6,6 +6,8 @@
 
 mod claims;
 mod forged;
+mod issuers;
+mod key_sets;
 mod keys;
 mod minted;
 
@@ -31,8 +33,11 @@ fn key(kid: &str, algorithm: Algorithm, material: &[u8]) -> VerificationKey {
 fn config() -> VerifierConfig {
     VerifierConfig {
         audiences: vec!["rowhouse".to_owned(), "other door".to_owned()],
+        audience_claim: "aud".to_owned(),
         issuer: None,
         tenant_claim: "tenant_id".to_owned(),
+        role_claim: Some("role".to_owned()),
+        tier_claim: Some("/app/tier".to_owned()),
         leeway_s: 30,
         keys: vec![
             key("h", Algorithm::HS256, HMAC_SECRET),

@@ -3,12 +3,13 @@
 use super::{File, Finding};
 
 /// The modules from the bottom up: one may name only what stands before it.
-const LAYERS: [&[&str]; 15] = [
+const LAYERS: [&[&str]; 16] = [
     &["error"],
     &["config"],
     &["observe"],
-    &["identity"],
     &["net"],
+    &["jwks"],
+    &["identity"],
     &["upstream"],
     &["pool"],
     &["session"],

@@ -1,6 +1,7 @@
 //! Files in, configurations or problems out.
 
 mod defaults;
+mod issuers;
 mod problems;
 mod values;
 

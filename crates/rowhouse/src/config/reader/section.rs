@@ -218,6 +218,15 @@ impl<'r> Section<'r> {
         duration
     }
 
+    /// A duration within a range, if there is one.
+    pub fn optional_duration(
+        &self,
+        key: &'static str,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        self.written(key).map(|_| self.duration(key, range))
+    }
+
     /// The name of a file, relative to the configuration.
     pub fn file(&self, key: &'static str) -> Option<PathBuf> {
         let name = self.text(key)?;

@@ -7,6 +7,9 @@ use crate::excerpt::Excerpt;
 use crate::ids::InvalidId;
 use crate::jwt::VerifierConfig;
 
+const ROLE: &str = "of the role";
+const TIER: &str = "of the tier";
+
 #[allow(clippy::needless_pass_by_value, reason = "the cases read better without a reference")]
 fn check(changes: Value, expected: Result<(), Refusal>) {
     let claims = claims_with(changes);
@@ -43,7 +46,8 @@ fn a_null_claim_is_not_an_absent_one() {
     for claim in ["exp", "nbf", "iat", "aud", "sub", "role"] {
         let mut claims = super::claims();
         claims[claim] = Value::Null;
-        assert_eq!(verify(&token(&claims)).map(drop), Err(Refusal::WrongType(claim)));
+        let name = if claim == "role" { ROLE } else { claim };
+        assert_eq!(verify(&token(&claims)).map(drop), Err(Refusal::WrongType(name)));
     }
 }
 
@@ -152,12 +156,69 @@ fn subject_and_role() {
         (json!({"sub": "a\nb"}), Err(Refusal::Invalid("sub", InvalidId::ControlCharacter))),
         (json!({"sub": 7}), Err(Refusal::WrongType("sub"))),
         (json!({"role": "reader"}), Ok(("me", Some("reader")))),
-        (json!({"role": ""}), Err(Refusal::Invalid("role", InvalidId::Empty))),
-        (json!({"role": "none"}), Err(Refusal::Invalid("role", InvalidId::ReservedRole))),
-        (json!({"role": ["reader"]}), Err(Refusal::WrongType("role"))),
+        (json!({"role": ""}), Err(Refusal::Invalid(ROLE, InvalidId::Empty))),
+        (json!({"role": "none"}), Err(Refusal::Invalid(ROLE, InvalidId::ReservedRole))),
+        (json!({"role": ["reader"]}), Err(Refusal::WrongType(ROLE))),
     ] {
         let result = verify(&token(&claims_with(changes)));
         let found = result.as_ref().map(|principal| (principal.subject(), principal.role()));
         assert_eq!(found, expected.as_ref().copied());
+    }
+}
+
+#[test]
+fn tiers() {
+    for (app, expected) in [
+        (json!({}), Ok(None)),
+        (json!({"tier": "enterprise"}), Ok(Some("enterprise"))),
+        (json!({"tier": ""}), Err(Refusal::Invalid(TIER, InvalidId::Empty))),
+        (json!({"tier": "a\u{7f}"}), Err(Refusal::Invalid(TIER, InvalidId::ControlCharacter))),
+        (json!({"tier": "x".repeat(64)}), Err(Refusal::Invalid(TIER, InvalidId::TooLong(63)))),
+        (json!({"tier": 1}), Err(Refusal::WrongType(TIER))),
+        (json!({"tier": null}), Err(Refusal::WrongType(TIER))),
+        (json!({"tier": ["enterprise"]}), Err(Refusal::WrongType(TIER))),
+        (json!("enterprise"), Ok(None)),
+    ] {
+        let result = verify(&token(&claims_with(json!({"app": app}))));
+        let found = result.as_ref().map(|principal| principal.tier().map(|tier| tier.as_str()));
+        assert_eq!(found, expected.as_ref().copied());
+    }
+}
+
+/// Supabase writes `authenticated` into `role`, Keycloak a list into a nested claim.
+#[test]
+fn the_role_stands_where_it_is_said_to() {
+    let claims = claims_with(json!({"role": 7, "a": {"~role/": "reader"}, "list": ["reader"]}));
+    for (role_claim, expected) in [
+        (None, Ok(None)),
+        (Some("/a/~0role~1"), Ok(Some("reader"))),
+        (Some("/list/0"), Ok(Some("reader"))),
+        (Some("/list/00"), Ok(None)),
+        (Some("/list/-"), Ok(None)),
+        (Some("/list"), Err(Refusal::WrongType(ROLE))),
+        (Some("nowhere"), Ok(None)),
+        (Some("role"), Err(Refusal::WrongType(ROLE))),
+    ] {
+        let role_claim = role_claim.map(str::to_owned);
+        let verifier = Verifier::new(VerifierConfig { role_claim, ..config() }).unwrap();
+        let result = verifier.verify(&token(&claims), NOW);
+        let found = result.as_ref().map(|principal| principal.role());
+        assert_eq!(found, expected.as_ref().copied());
+    }
+}
+
+/// Cognito's access tokens have `client_id` and no `aud`; its id tokens the other way round.
+#[test]
+fn the_audience_may_stand_elsewhere() {
+    let audience_claim = "client_id".to_owned();
+    let verifier = Verifier::new(VerifierConfig { audience_claim, ..config() }).unwrap();
+    for (changes, expected) in [
+        (json!({"aud": null, "client_id": "rowhouse"}), Ok(())),
+        (json!({"aud": "rowhouse"}), Err(Refusal::Missing("of the audience"))),
+        (json!({"aud": "rowhouse", "client_id": "x"}), Err(Refusal::Audience)),
+        (json!({"client_id": {"x": 1}}), Err(Refusal::WrongType("of the audience"))),
+    ] {
+        let token = token(&claims_with(changes));
+        assert_eq!(verifier.verify(&token, NOW).map(drop), expected);
     }
 }

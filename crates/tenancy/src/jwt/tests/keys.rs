@@ -135,24 +135,36 @@ fn what_is_no_key() {
 
 #[test]
 fn configurations() {
-    let base = config();
-    let none: &[&str] = &[];
-    for (audiences, issuer, tenant_claim, leeway_s, expected) in [
+    let long = "x".repeat(256);
+    for (audiences, issuer, claim, leeway_s, expected) in [
         (&["a"][..], Some("me"), "/a/b", 300, None),
-        (none, None, "t", 0, Some(InvalidConfig::NoAudience)),
+        (&["a"], None, "/~0~1", 0, None),
+        (&["a"], None, "~2", 0, None),
+        (&[], None, "t", 0, Some(InvalidConfig::NoAudience)),
         (&["a", ""], None, "t", 0, Some(InvalidConfig::NoAudience)),
         (&["a"], Some(""), "t", 0, Some(InvalidConfig::EmptyIssuer)),
-        (&["a"], None, "", 0, Some(InvalidConfig::TenantClaim)),
+        (&["a"], None, "", 0, Some(InvalidConfig::Claim("tenant_claim"))),
+        (&["a"], None, "/~2", 0, Some(InvalidConfig::Claim("tenant_claim"))),
+        (&["a"], None, "/a/~", 0, Some(InvalidConfig::Claim("tenant_claim"))),
+        (&["a"], None, &long, 0, Some(InvalidConfig::Claim("tenant_claim"))),
         (&["a"], None, "t", 301, Some(InvalidConfig::Leeway)),
     ] {
         let config = VerifierConfig {
             audiences: audiences.iter().map(|text| (*text).to_owned()).collect(),
             issuer: issuer.map(str::to_owned),
-            tenant_claim: tenant_claim.to_owned(),
+            tenant_claim: claim.to_owned(),
             leeway_s,
-            keys: base.keys.clone(),
+            ..config()
         };
-        assert_eq!(Verifier::new(config).err(), expected);
+        assert_eq!(Verifier::new(config).err(), expected, "{claim}");
+    }
+    let empty = || Some(String::new());
+    for (config, name) in [
+        (VerifierConfig { role_claim: empty(), ..config() }, "role_claim"),
+        (VerifierConfig { tier_claim: empty(), ..config() }, "tier_claim"),
+        (VerifierConfig { audience_claim: String::new(), ..config() }, "audience_claim"),
+    ] {
+        assert_eq!(Verifier::new(config).err(), Some(InvalidConfig::Claim(name)));
     }
 }
 

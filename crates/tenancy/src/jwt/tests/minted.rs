@@ -19,6 +19,7 @@ fn claims<'a>(tenant: &'a TenantId, role: Option<&'a RoleName>) -> TokenClaims<'
         issued_at: NOW,
         ttl_s: 3600,
         tenant_claim: "tenant_id",
+        role_claim: "role",
     }
 }
 
@@ -26,14 +27,18 @@ fn claims<'a>(tenant: &'a TenantId, role: Option<&'a RoleName>) -> TokenClaims<'
 fn round_trips() {
     let tenant = TenantId::parse("Größe \"1\"").unwrap();
     let role = RoleName::parse("reader").unwrap();
-    for (kid, tenant_claim) in
-        [(Some("h"), "tenant_id"), (None, "/app/tenants/0"), (None, "/a~1b/~0"), (None, "/")]
-    {
-        let claims = TokenClaims { tenant_claim, ..claims(&tenant, Some(&role)) };
+    for (kid, tenant_claim, role_claim) in [
+        (Some("h"), "tenant_id", "role"),
+        (None, "/app/tenants/0", "/app/role"),
+        (None, "/a~1b/~0", "/a~1b/~1"),
+        (None, "/", "/role"),
+    ] {
+        let claims = TokenClaims { tenant_claim, role_claim, ..claims(&tenant, Some(&role)) };
         let token = signer(kid).mint(&claims);
         let tenant_claim = tenant_claim.to_owned();
+        let role_claim = Some(role_claim.to_owned());
         let issuer = Some("here".to_owned());
-        let config = VerifierConfig { tenant_claim, issuer, ..config() };
+        let config = VerifierConfig { tenant_claim, role_claim, issuer, ..config() };
         let principal = Verifier::new(config).unwrap().verify(&token, NOW + 1).unwrap();
         assert_eq!(principal.tenant(), Some(&tenant));
         assert_eq!((principal.role(), principal.subject()), (Some("reader"), "\"me\""));

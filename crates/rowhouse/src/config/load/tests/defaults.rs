@@ -15,10 +15,22 @@ fn everything() -> String {
 const ENVIRONMENT: [(&str, &str); 2] =
     [("APP_USER_PASSWORD", "x"), ("APP_ACCESS_KEY_SECRET", "sixteen-or-more-characters")];
 
-/// Keys that exclude one that the default file shows; it explains them beside it.
-const ALTERNATIVES: [&str; 12] = [
+/// Keys that exclude one that the default file shows, or that it shows in another section; it
+/// explains them there.
+const ALTERNATIVES: [&str; 23] = [
     "access_key.secret",
     "access_key.secret_file",
+    "issuer.jwks_file",
+    "issuer.key.public_key",
+    "issuer.key.public_key_file",
+    "issuer.key.secret_env",
+    "issuer.key.secret_file",
+    "jwt.algorithms",
+    "jwt.jwks_allow_private",
+    "jwt.jwks_ca_file",
+    "jwt.jwks_file",
+    "jwt.jwks_refresh",
+    "jwt.jwks_url",
     "jwt.key.public_key",
     "jwt.key.public_key_file",
     "jwt.key.secret_env",
@@ -58,7 +70,7 @@ fn the_default_file_with_everything_on_is_a_configuration() {
     let text = everything().replace("/etc/ssl/certs/ca-certificates.crt", "/dev/null");
     let config = loaded(&text, &ENVIRONMENT).config;
     assert_eq!(config.limits.request_bytes_max, 4 * 1024 * 1024);
-    assert!(config.jwt.is_some() && config.token.is_some());
+    assert!(config.issuers.len() == 2 && config.token.is_some());
 }
 
 #[test]

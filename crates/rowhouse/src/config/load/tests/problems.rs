@@ -36,8 +36,9 @@ const CASES: &[(&str, &str)] = &[
     ("[aws]\nregion = ''", "rowhouse.toml:6: aws.region: must not be empty"),
     (
         "[jwt]\naudience = 'a'\n[[jwt.key]]\nalgorithm = 'none'\n[[jwt.key]]\nalgorithm = 'RS256'",
-        "rowhouse.toml:8: jwt.key[0].algorithm: must be one of \"HS256\", \"RS256\", \"ES256\", \
-         \"EdDSA\", not \"none\"\n\
+        "rowhouse.toml:8: jwt.key[0].algorithm: must be one of \"HS256\", \"RS256\", \"RS384\", \
+         \"RS512\", \"PS256\", \"PS384\", \"PS512\", \"ES256\", \"ES384\", \"EdDSA\", not \
+         \"none\"\n\
          rowhouse.toml:10: jwt.key[1].algorithm: RS256 needs public_key or public_key_file, and no \
          secret",
     ),
@@ -201,7 +202,7 @@ fn an_empty_file_says_what_is_needed() {
     let expected = "\
 rowhouse.toml: resource: none is there: add a [[resource]], which callers ask for
 rowhouse.toml: secret: none is there: add a [[secret]], the role that statements run as
-rowhouse.toml: access_key: nobody could prove who they are: add an [[access_key]] or a [[jwt.key]]";
+rowhouse.toml: access_key: nobody could prove who they are: add an [[access_key]] or an [[issuer]]";
     assert_eq!(problems("", &[]), expected);
 }
 

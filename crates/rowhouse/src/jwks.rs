@@ -1,0 +1,100 @@
+//! The keys of issuers, fetched and kept.
+//!
+//! One task for each key set at a URL, on the main thread, fetches it: nothing fetches the same set
+//! twice at a time. What it finds becomes a new [`Issuers`] that every shard sees by a version
+//! check, without a lock. When a fetch fails, the keys that are there go on.
+
+mod fetch;
+mod keeper;
+mod reach;
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use rowhouse_tenancy::jwt::Issuers;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::config::Config;
+use crate::observe::Observer;
+use fetch::FETCH_TIMEOUT;
+use keeper::{Keeper, Shared};
+
+/// The keys of all issuers; one for the process. Clones share it.
+#[derive(Clone)]
+pub struct Keyring {
+    issuers: watch::Sender<Arc<Issuers>>,
+    /// By the number of the issuer; `None` where there is nothing to fetch.
+    keepers: Arc<[Option<Arc<Shared>>]>,
+}
+
+/// One shard's view of the keyring.
+pub struct Keys {
+    ring: Keyring,
+    seen: RefCell<watch::Receiver<Arc<Issuers>>>,
+}
+
+impl Keyring {
+    /// Starts to fetch, on the `LocalSet` of this thread, and waits until every key set was there
+    /// or was not to be had: tokens are good from the first request on.
+    pub async fn start(config: &Config, observer: &Observer) -> Keyring {
+        let verifiers = config.issuers.iter().map(|issuer| issuer.verifier.clone()).collect();
+        let (issuers, _) = watch::channel(Arc::new(Issuers::new(verifiers)));
+        let mut keepers = Vec::with_capacity(config.issuers.len());
+        for (number, issuer) in config.issuers.iter().enumerate() {
+            let keeper = issuer.key_set.clone().map(|source| Keeper {
+                number,
+                name: issuer.name.clone(),
+                source,
+                issuers: issuers.clone(),
+                shared: Arc::default(),
+                observer: observer.clone(),
+            });
+            keepers.push(keeper.as_ref().map(|keeper| Arc::clone(&keeper.shared)));
+            if let Some(keeper) = keeper {
+                tokio::task::spawn_local(keeper.keep());
+            }
+        }
+        let ring = Keyring { issuers, keepers: keepers.into() };
+        for keeper in ring.keepers.iter().flatten() {
+            keeper.first_round().await;
+        }
+        ring
+    }
+
+    /// The view of one shard.
+    pub fn keys(&self) -> Keys {
+        Keys { seen: RefCell::new(self.issuers.subscribe()), ring: self.clone() }
+    }
+
+    /// Fetches every key set now, whatever its age. Does not wait for them.
+    pub fn refetch(&self) {
+        for keeper in self.keepers.iter().flatten() {
+            keeper.refetch();
+        }
+    }
+}
+
+impl Keys {
+    /// The issuers, if they are others than the last time: one load where they are the same.
+    pub fn changed(&self) -> Option<Arc<Issuers>> {
+        // The sender is in the keyring that we hold.
+        let changed = self.seen.borrow().has_changed().unwrap_or_default();
+        changed.then(|| Arc::clone(&self.seen.borrow_mut().borrow_and_update()))
+    }
+
+    /// The issuers as they are now.
+    pub fn issuers(&self) -> Arc<Issuers> {
+        Arc::clone(&self.seen.borrow().borrow())
+    }
+
+    /// Waits for a fetch of this issuer's keys that is under way or may be begun. Whether there was
+    /// one: the keys may be others now. May be cancelled; the fetch goes on.
+    pub async fn refreshed(&self, issuer: usize) -> bool {
+        let Some(Some(keeper)) = self.ring.keepers.get(issuer) else {
+            return false;
+        };
+        // A keeper that does not come back in its own time does not hold a caller up.
+        timeout(FETCH_TIMEOUT, keeper.next_round()).await.unwrap_or_default()
+    }
+}

@@ -1,0 +1,82 @@
+//! Several issuers side by side: a token's `iss` says whose keys may verify it, and no other's do.
+
+use super::{KeyMark, Refusal, Unverified, VerificationKey, Verifier};
+use crate::excerpt::Excerpt;
+use crate::principal::Principal;
+
+/// Everybody who may sign tokens. It is immutable: a changed key set makes a new one.
+#[derive(Clone, Debug, Default)]
+pub struct Issuers {
+    verifiers: Vec<Verifier>,
+}
+
+/// What a token has proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Who sent it.
+    pub principal: Principal,
+    /// By whose key.
+    pub proof: Proof,
+}
+
+/// The key that verified a token. A token remembered beyond one request is good only while
+/// [`Issuers::holds`] its proof: an issuer withdraws a key by taking it out of its set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proof {
+    issuer: usize,
+    key: KeyMark,
+}
+
+impl Issuers {
+    /// The issuers in the order of the configuration, which is their number from now on.
+    pub fn new(verifiers: Vec<Verifier>) -> Self {
+        Self { verifiers }
+    }
+
+    /// Whether there are none, and so no tokens.
+    pub fn is_empty(&self) -> bool {
+        self.verifiers.is_empty()
+    }
+
+    /// The number of the issuer whose keys may verify this token: the one that its `iss` names
+    /// exactly, else the one that takes any `iss`.
+    pub fn issuer_of(&self, token: &Unverified<'_>) -> Result<usize, Refusal> {
+        let issuer = token.claims().issuer()?;
+        let position = |name| self.verifiers.iter().position(|one| one.issuer() == name);
+        let named = issuer.and_then(|name| position(Some(name)));
+        named.or_else(|| position(None)).ok_or_else(|| {
+            issuer.map_or(Refusal::Missing("iss"), |name| Refusal::Issuer(Excerpt::of(name)))
+        })
+    }
+
+    /// What `token` proves at `now` (Unix seconds) with the keys of this issuer.
+    pub fn verify(
+        &self,
+        issuer: usize,
+        token: &Unverified<'_>,
+        now: u64,
+    ) -> Result<Verified, Refusal> {
+        let verifier = self.verifiers.get(issuer).ok_or(Refusal::Missing("iss"))?;
+        let (principal, key) = verifier.check(token, now)?;
+        Ok(Verified { principal, proof: Proof { issuer, key } })
+    }
+
+    /// Whether the key of a proof is still there.
+    pub fn holds(&self, proof: &Proof) -> bool {
+        let verifier = self.verifiers.get(proof.issuer);
+        verifier.is_some_and(|verifier| verifier.keys().any(|key| key.mark() == proof.key))
+    }
+
+    /// Puts what was fetched in the place of an issuer's last fetched keys. `None` when they are
+    /// the same.
+    pub fn with_fetched(&self, issuer: usize, keys: Vec<VerificationKey>) -> Option<Self> {
+        let verifier = self.verifiers.get(issuer)?;
+        let marks = |keys: &[VerificationKey]| keys.iter().map(|k| k.mark()).collect::<Vec<_>>();
+        if marks(&verifier.fetched) == marks(&keys) {
+            return None;
+        }
+        let mut verifiers = self.verifiers.clone();
+        *verifiers.get_mut(issuer)? = verifier.with_fetched(keys);
+        Some(Self { verifiers })
+    }
+}
