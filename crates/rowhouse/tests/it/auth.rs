@@ -198,7 +198,8 @@ const SIGNERS: &[SignerCase] = &[
     ("other_service", false, |signer| signer.service = "sts".to_owned()),
     ("unsigned_host", false, |signer| signer.unsigned.push("host".to_owned())),
     ("unsigned_date", false, |signer| signer.unsigned.push("x-amz-date".to_owned())),
-    ("unsigned_type", false, |signer| signer.unsigned.push("content-type".to_owned())),
+    // The SDKs for JavaScript v2 and PHP; a body is JSON whatever the header says.
+    ("unsigned_type", true, |signer| signer.unsigned.push("content-type".to_owned())),
 ];
 
 /// A name, and what is done to a request after it was signed.

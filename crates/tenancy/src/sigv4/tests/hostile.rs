@@ -95,14 +95,12 @@ fn both_spellings_of_a_time() {
 
 #[test]
 fn what_must_be_signed() {
-    for (from, name) in [
-        ("content-type;host;", "Host"),
-        ("content-type;", "Content-Type"),
-        (";x-amz-date", "X-Amz-Date"),
-    ] {
+    for (from, name) in [("content-type;host;", "Host"), (";x-amz-date", "X-Amz-Date")] {
         let to = if name == "Host" { "content-type;" } else { "" };
         check(Err(Refusal::NotSigned(name)), |case| change_authorization(case, from, to));
     }
+    // Left unsigned by some SDKs: what is refused then is the signature that was made with it.
+    check(Err(Refusal::Signature), |case| change_authorization(case, "content-type;", ""));
     check(Err(Refusal::NotSigned("X-Amz-Security-Token")), |case| {
         case.replace("X-Amz-Security-Token", "somebody's");
     });
