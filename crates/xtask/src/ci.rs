@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{self, Failure, Outcome};
-use crate::{conformance, setup, terminal, tidy};
+use crate::{conformance, majors, setup, terminal, tidy};
 
 /// One check: its name on the command line, its work, and the line that says how to go on.
 struct Step {
@@ -15,7 +15,7 @@ struct Step {
     mend: &'static str,
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step { name: "fmt", work: fmt, mend: "type `cargo fmt --all`" },
     Step { name: "clippy", work: clippy, mend: "mend what clippy names above" },
     Step { name: "tidy", work: tidy::tidy, mend: "mend what tidy names above" },
@@ -29,6 +29,11 @@ const STEPS: [Step; 6] = [
         name: "conformance",
         work: |root| conformance::run(root, &[]),
         mend: "`cargo xtask conformance -x` runs up to the first failure",
+    },
+    Step {
+        name: "majors",
+        work: majors::others,
+        mend: "`cargo xtask majors 18` runs one version alone",
     },
 ];
 

@@ -6,6 +6,8 @@ mod bench;
 mod ci;
 mod conformance;
 mod gateway;
+mod majors;
+mod node;
 mod postgres;
 mod run;
 mod scratch;
@@ -18,14 +20,19 @@ use run::{Failure, Outcome};
 const USAGE: &str = "\
 cargo xtask COMMAND
 
-  setup                 make this machine able: PostgreSQL, Python packages, rustfmt, clippy
+  setup                 make this machine able: PostgreSQL, Python and Node packages, rustfmt,
+                        clippy
   dev [ARGS]            setup, then `rowhouse dev ARGS` as a release build
   ci [STEP...]          setup, then every check; STEP: fmt clippy tidy deny test conformance
+                        majors
   test [ARGS]           setup, then the Rust tests and the conformance programs; ARGS go to the
                         Rust tests alone (`cargo xtask test leak_oracle`)
   tidy                  the house rules that rustfmt and clippy do not know
-  conformance [ARGS]    real AWS SDK against the running binary; ARGS go to pytest
-                        (`cargo xtask conformance -k tenant -x`)
+  conformance [--postgres MAJOR] [SUITE...] [ARGS]
+                        real clients against the running binary, all or those of a SUITE: boto3
+                        node; ARGS go to its runner, without SUITE to boto3's
+                        pytest (`cargo xtask conformance -k tenant -x`)
+  majors [MAJOR...]     boto3 and the trials on every supported PostgreSQL: 15 16 17 18
   bench [OPTIONS]       requests/s and CPU against pgbench and PgBouncer, see bench/README.md;
                         --rounds N --seconds N --connections N,N --json FILE
 ";
@@ -55,6 +62,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
         "tidy" => tidy::tidy(&root),
         "bench" => bench::run(&root, rest),
         "conformance" => conformance::run(&root, rest),
+        "majors" => majors::run(&root, rest),
         "help" | "--help" | "-h" => {
             terminal::print(USAGE);
             Ok(())

@@ -26,7 +26,8 @@ impl Binaries {
         found.into_iter().find(|binaries| binaries.major >= MAJOR_MIN)
     }
 
-    fn at(folder: PathBuf) -> Option<Binaries> {
+    /// Those in a folder, if they start.
+    pub fn at(folder: PathBuf) -> Option<Binaries> {
         let postgres = folder.join("postgres");
         if !postgres.is_file() || !folder.join("initdb").is_file() {
             return None;

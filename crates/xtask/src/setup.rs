@@ -8,18 +8,20 @@ use std::process::Command;
 
 use crate::postgres::{Binaries, MAJOR_MIN};
 use crate::run::{self, Failure, Outcome};
-use crate::terminal;
+use crate::{node, terminal};
 
 /// The Python packages of the conformance programs, pinned.
 const REQUIREMENTS: &str = "conformance/requirements.txt";
 
-/// PostgreSQL, the Python environment, rustfmt and clippy.
+/// PostgreSQL, the packages of the conformance programs, rustfmt and clippy.
 pub fn everything(root: &Path) -> Outcome {
     rust_components(root)?;
     let postgres = postgres()?;
     python(root)?;
+    node::packages(root, "node")?;
     let folder = postgres.folder.display();
-    terminal::line(format!("PostgreSQL {} in {folder}, Python, rustfmt, clippy", postgres.major));
+    let major = postgres.major;
+    terminal::line(format!("PostgreSQL {major} in {folder}, Python, Node.js, rustfmt, clippy"));
     Ok(())
 }
 

@@ -120,8 +120,14 @@ fn start(directory: &Path, arguments: &[&str], logs: &Folder) -> (Process, Clust
 
 /// Free ports, unless the arguments say otherwise.
 fn command(directory: &Path, arguments: &[&str]) -> Command {
-    let mut command = rowhouse();
-    command.arg("dev").arg("--data-dir").arg(directory).args(arguments);
+    let mut command = if arguments.contains(&"--pg-bin") {
+        let mut command = rowhouse();
+        command.arg("dev").arg("--data-dir").arg(directory);
+        command
+    } else {
+        process::dev(directory)
+    };
+    command.args(arguments);
     for door in ["--http", "--admin"] {
         if !arguments.contains(&door) {
             command.args([door, "127.0.0.1:0"]);

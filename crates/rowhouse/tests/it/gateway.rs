@@ -9,7 +9,7 @@ use crate::client::{Client, Request};
 use crate::folder::Folder;
 use crate::person::{self, Credential, Person};
 use crate::postgres::Address;
-use crate::process::{Process, rowhouse};
+use crate::process::{self, Process, rowhouse};
 use crate::{schema, token};
 
 /// Access key id of the trials' application.
@@ -53,8 +53,7 @@ impl Gateway {
 
     /// `rowhouse dev` on a data directory, on free ports.
     pub fn dev(directory: &Path) -> Gateway {
-        let mut command = rowhouse();
-        command.arg("dev").arg("--data-dir").arg(directory);
+        let mut command = process::dev(directory);
         command.args(["--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
         Gateway::start(&mut command, Folder::new("dev"))
     }

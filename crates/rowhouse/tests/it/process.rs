@@ -29,6 +29,16 @@ pub fn rowhouse() -> Command {
     command
 }
 
+/// `rowhouse dev` on a data directory, with the PostgreSQL that `cargo xtask majors` names.
+pub fn dev(directory: &Path) -> Command {
+    let mut command = rowhouse();
+    command.arg("dev").arg("--data-dir").arg(directory);
+    if let Some(folder) = std::env::var_os("ROWHOUSE_TRIALS_PG_BIN") {
+        command.arg("--pg-bin").arg(folder);
+    }
+    command
+}
+
 /// Runs a command to its end; gives what it printed.
 pub fn run(command: &mut Command) -> Output {
     let output = command.output();

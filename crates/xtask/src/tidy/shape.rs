@@ -13,7 +13,8 @@ const FUNCTION_LINES_MAX: usize = 70;
 
 /// Lines too long for the window; for the files that people write line by line.
 pub fn width(file: &File) -> Vec<Finding> {
-    let written = [".rs", ".py", ".sql", ".sh"].iter().any(|ending| file.path.ends_with(ending));
+    let written =
+        [".rs", ".py", ".js", ".sql", ".sh"].iter().any(|ending| file.path.ends_with(ending));
     if !written {
         return Vec::new();
     }

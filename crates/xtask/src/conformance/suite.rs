@@ -1,0 +1,129 @@
+//! The suites: a folder of programs for each client, what they need, and who runs them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::run::{self, Failure, Outcome};
+use crate::{node, setup, terminal};
+
+/// A folder below `conformance`.
+#[derive(Debug)]
+pub struct Suite {
+    /// Its name, and that of the folder.
+    pub name: &'static str,
+    runner: Runner,
+}
+
+/// All of them, the quickest to set up first.
+pub const SUITES: [Suite; 2] =
+    [Suite { name: "boto3", runner: Runner::Pytest }, Suite { name: "node", runner: Runner::Node }];
+
+#[derive(Debug)]
+enum Runner {
+    /// pytest in the environment of `conformance/requirements.txt`.
+    Pytest,
+    /// Node's own, on copies of the programs beside their packages: Node looks for packages in the
+    /// folders above a program, and a source tree is no place for them.
+    Node,
+}
+
+/// What every suite is told.
+#[derive(Debug)]
+pub struct Stage<'a> {
+    /// The checkout.
+    pub root: &'a Path,
+    /// The gateway's data directory; `endpoints.json` is in it.
+    pub data: &'a Path,
+    /// The binary under test.
+    pub program: &'a Path,
+    /// For the runner.
+    pub arguments: &'a [String],
+}
+
+/// The suite of that name.
+pub fn named(name: &str) -> Option<&'static Suite> {
+    SUITES.iter().find(|suite| suite.name == name)
+}
+
+impl Suite {
+    /// Fetches and builds what it needs, before a gateway waits for it.
+    pub fn prepare(&'static self, root: &Path) -> Outcome<Prepared> {
+        let place = match self.runner {
+            Runner::Pytest => setup::python(root)?,
+            Runner::Node => {
+                let folder = node::packages(root, self.name)?;
+                copy_programs(&root.join("conformance").join(self.name), &folder)?;
+                folder
+            }
+        };
+        Ok(Prepared { suite: self, place })
+    }
+}
+
+/// A suite that can start at once.
+#[derive(Debug)]
+pub struct Prepared {
+    suite: &'static Suite,
+    place: PathBuf,
+}
+
+impl Prepared {
+    /// The suite's name.
+    pub fn name(&self) -> &'static str {
+        self.suite.name
+    }
+
+    /// Runs it against the gateway of the stage.
+    pub fn run(&self, stage: &Stage<'_>) -> Outcome {
+        let mut command = match self.suite.runner {
+            Runner::Pytest => self.pytest(stage.root),
+            Runner::Node => self.node()?,
+        };
+        command.args(stage.arguments);
+        command.env("ROWHOUSE_DATA_DIR", stage.data).env("ROWHOUSE_PROGRAM", stage.program);
+        run::checked(&mut command)
+    }
+
+    fn pytest(&self, root: &Path) -> Command {
+        let mut command = Command::new(&self.place);
+        command
+            .current_dir(root)
+            .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
+            .arg(format!("conformance/{}", self.suite.name))
+            .arg(if terminal::is_coloured() { "--color=yes" } else { "--color=no" })
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    }
+
+    fn node(&self) -> Outcome<Command> {
+        let mut command = Command::new(node::program()?);
+        command
+            .current_dir(&self.place)
+            .args(["--test", "--test-reporter=dot", "--test-reporter-destination=stdout"])
+            // The SDK's news of which versions of Node.js it will stop to support.
+            .env("AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED", "true");
+        Ok(command)
+    }
+}
+
+/// The programs of now and none of an earlier run.
+fn copy_programs(source: &Path, folder: &Path) -> Outcome {
+    let copy = || {
+        let is_program = |path: &Path| path.extension().is_some_and(|extension| extension == "js");
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if is_program(&path) {
+                fs::remove_file(path)?;
+            }
+        }
+        for entry in fs::read_dir(source)? {
+            let path = entry?.path();
+            if let Some(name) = path.file_name().filter(|_| is_program(&path)) {
+                fs::copy(&path, folder.join(name))?;
+            }
+        }
+        Ok(())
+    };
+    copy().map_err(|error: std::io::Error| Failure::new(format!("{}: {error}", folder.display())))
+}
