@@ -67,7 +67,6 @@ BODIES = {
     "missing parameter": (with_sql("select :a"), {VALIDATION}),
     "empty value": (parameter({}), {VALIDATION, SERIALIZATION}),
     "two values": (parameter({"longValue": 1, "stringValue": "1"}), {VALIDATION, SERIALIZATION}),
-    "array parameter": (parameter({"arrayValue": {"longValues": [1]}}), {VALIDATION}),
     "unknown type hint": (parameter({"stringValue": "a"}, typeHint="MONEY"), {VALIDATION}),
     "transaction id too long": (with_sql("select 1", transactionId="A" * 193), {VALIDATION}),
     # Acceptable, but naming what is not there.
@@ -115,7 +114,6 @@ def test_the_words_of_aws():
     cases = [
         (with_sql("select 1; select 2"), "Multistatements aren't supported."),
         (with_sql("select 1", schema="public"), "The schema parameter isn't supported"),
-        (parameter({"arrayValue": {"longValues": [1]}}), "Array parameters are not supported"),
         (
             with_sql("select * from attic"),
             'ERROR: relation "attic" does not exist; Position: 15; SQLState: 42P01',

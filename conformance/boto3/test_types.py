@@ -109,6 +109,13 @@ IN = [
         "UUID",
         text("7f6d1fd1-4d5c-4a7b-8a0e-000000000001"),
     ),
+    # What the service itself refuses.
+    (
+        "int[]",
+        {"arrayValue": {"longValues": [1, 2]}},
+        None,
+        {"arrayValue": {"longValues": [1, 2]}},
+    ),
     # What people write who have no hint for it.
     ("int[]", text("{1,2}"), None, {"arrayValue": {"longValues": [1, 2]}}),
     ("inet", text("::1"), None, text("::1")),

@@ -16,8 +16,11 @@ pub struct Suite {
 }
 
 /// All of them, the quickest to set up first.
-pub const SUITES: [Suite; 2] =
-    [Suite { name: "boto3", runner: Runner::Pytest }, Suite { name: "node", runner: Runner::Node }];
+pub const SUITES: [Suite; 3] = [
+    Suite { name: "boto3", runner: Runner::Pytest },
+    Suite { name: "python", runner: Runner::Pytest },
+    Suite { name: "node", runner: Runner::Node },
+];
 
 #[derive(Debug)]
 enum Runner {
