@@ -8,8 +8,8 @@ use crate::excerpt::Excerpt;
 /// Headers that must be signed whenever the request has them, in lower case and as AWS writes
 /// them. Unsigned, each would let somebody on the way change what the request means.
 ///
-/// `Content-Type` is not among them: the SDKs for JavaScript v2 and for PHP leave it unsigned, and
-/// it may decide nothing here, since a body is read by the path it was sent to.
+/// `Content-Type` is not among them: the SDKs for JavaScript v2 and for PHP leave it unsigned. A
+/// body is read by the path it was sent to, so that a changed type can get a call refused at most.
 const SIGNED_WHEN_PRESENT: [(&str, &str); 3] = [
     ("x-amz-content-sha256", "X-Amz-Content-Sha256"),
     ("x-amz-date", "X-Amz-Date"),
