@@ -11,11 +11,21 @@ use std::fmt;
 
 pub use gate::gate;
 
+use crate::catalog::quote_literal;
+
 /// The one query of the gate, for PostgreSQL 15 to 18.
 ///
 /// To be run on a connection of the login role itself, without parameters; it needs no privilege.
 /// Every row has [`GATE_COLUMNS`] columns of type text, for [`RoleFacts::from_rows`].
 pub const GATE_QUERY: &str = include_str!("role/gate.sql");
+
+/// [`GATE_QUERY`] about another role than the one that asks.
+pub fn gate_query_for(role: &str) -> String {
+    GATE_QUERY.replace(
+        "operator(pg_catalog.=) session_user",
+        &format!("operator(pg_catalog.=) {}", quote_literal(role)),
+    )
+}
 
 /// The columns of [`GATE_QUERY`]: fact, role, via, detail.
 pub const GATE_COLUMNS: usize = 4;

@@ -4,6 +4,7 @@
 
 mod config;
 mod dev;
+mod rls;
 mod serve;
 mod stop;
 mod terminal;
@@ -48,6 +49,8 @@ enum Command {
     Dev(Dev),
     Serve(Serve),
     Token(Token),
+    #[command(subcommand)]
+    Rls(rls::Rls),
     #[command(subcommand)]
     Config(Config),
     #[command(name = guard::COMMAND, hide = true)]
@@ -230,6 +233,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Dev(arguments) => wait_for(dev::run(&arguments)),
         Command::Serve(arguments) => wait_for(serve::run(&arguments)),
         Command::Token(arguments) => token::run(&arguments),
+        Command::Rls(command) => wait_for(rls::run(&command)),
         Command::Config(Config::Check(arguments)) => config::check(&arguments),
         Command::Config(Config::Print(arguments)) => config::print(&arguments),
         Command::ClusterGuard(arguments) => wait_for(watch(arguments)),

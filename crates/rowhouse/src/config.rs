@@ -4,6 +4,7 @@
 //! `raw` holds what was written, `reader` asks for it and gathers every problem at once, `load`
 //! puts the sections together; only values that passed land here.
 
+mod command_login;
 mod credentials;
 mod database_url;
 mod doors;
@@ -30,6 +31,7 @@ use rowhouse_tenancy::ids::{SettingName, TenantId};
 use rowhouse_tenancy::jwt;
 use rowhouse_tenancy::secret::Secret;
 
+pub use command_login::command_login;
 pub use load::{DEFAULT_FILE, Loaded, load};
 pub use problem::{Place, Problem};
 pub use sts::Sts;

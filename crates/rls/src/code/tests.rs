@@ -15,3 +15,19 @@ fn codes_are_distinct_ascending_and_read_back() {
         assert_eq!(Code::parse(text), None);
     }
 }
+
+/// What the report's links lead to.
+const DOCTOR: &str = include_str!("../../../../docs/doctor.md");
+
+#[test]
+fn every_code_has_its_section() {
+    for code in Code::ALL {
+        let heading = format!("\n### {code}\n");
+        let section = DOCTOR.split(&heading).nth(1).unwrap_or_default();
+        let text = section.lines().next().unwrap_or_default();
+        assert!(text.len() > 20, "{code} has no section in docs/doctor.md");
+        let noted = text.ends_with("Note.");
+        assert_eq!(noted, code.severity() == crate::finding::Severity::Info, "{code}: {text}");
+    }
+    assert_eq!(DOCTOR.matches("\n### ").count(), Code::ALL.len());
+}

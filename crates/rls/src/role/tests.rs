@@ -110,3 +110,10 @@ fn rows_that_no_server_returns() {
 fn the_query_is_one_statement_without_parameters() {
     assert!(!GATE_QUERY.contains(';') && !GATE_QUERY.contains('$'));
 }
+
+#[test]
+fn the_query_can_be_about_another_role() {
+    let query = super::gate_query_for("o'neil");
+    assert!(query.contains("=) 'o''neil'"), "{query}");
+    assert!(!query.contains("=) session_user"));
+}

@@ -1,8 +1,8 @@
 //! Where the server is, by a `postgresql://` URL: what of libpq's connection URIs concerns a
-//! server.
+//! server, and for commands who logs in.
 //!
-//! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS>. User,
-//! password and database are not taken from it: resources and secrets name them.
+//! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS>. The gateway
+//! does not take user, password and database from it: resources and secrets name them.
 
 use std::path::PathBuf;
 
@@ -108,6 +108,48 @@ impl DatabaseUrl {
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// What a URL says about who logs in. It has no `Debug`: it holds a password.
+#[derive(Default)]
+pub struct UrlLogin {
+    /// The user.
+    pub user: Option<String>,
+    /// The user's password.
+    pub password: Option<String>,
+    /// The database.
+    pub database: Option<String>,
+}
+
+impl UrlLogin {
+    /// Reads it from a URL that [`DatabaseUrl::parse`] has accepted.
+    pub fn parse(text: &str) -> Result<UrlLogin, String> {
+        let decoded = |text: &str| {
+            let text = decode(text).ok_or("has a broken % escape")?;
+            Ok::<_, String>(Some(text).filter(|text| !text.is_empty()))
+        };
+        let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+        let rest = rest.split('#').next().unwrap_or_default();
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+        let who = authority.rsplit_once('@').map_or("", |(who, _)| who);
+        let (user, password) = who.split_once(':').unwrap_or((who, ""));
+        let mut login = UrlLogin {
+            user: decoded(user)?,
+            password: decoded(password)?,
+            database: decoded(database)?,
+        };
+        for pair in query.split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match name {
+                "user" => login.user = decoded(value)?,
+                "password" => login.password = decoded(value)?,
+                "dbname" => login.database = decoded(value)?,
+                _ => {}
+            }
+        }
+        Ok(login)
     }
 }
 

@@ -30,6 +30,7 @@ mod lexing;
 mod person;
 mod postgres;
 mod process;
+mod rls;
 mod schema;
 mod seeds;
 mod shutdown;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         leak::cases(),
         lexing::cases(),
         seeds::cases(),
+        rls::cases(),
     ];
     let trial = |case: Case| {
         let stand = Arc::clone(&stand);

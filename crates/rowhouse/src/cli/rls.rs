@@ -1,0 +1,139 @@
+//! `rowhouse rls`: the tools around row-level security.
+
+mod doctor;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::Failure;
+use crate::config::{Login, command_login, parse_duration, raw};
+
+/// Look whether row-level security holds.
+#[derive(Debug, Subcommand)]
+pub enum Rls {
+    Doctor(Doctor),
+}
+
+/// Find what is wrong with the walls between tenants in a live database.
+///
+/// Reads the catalog only; any role may run it. Exit status 1 when something is found at --level or
+/// above. docs/doctor.md explains every code.
+#[derive(Debug, Parser)]
+#[command(after_help = "\
+Example:
+  rowhouse rls doctor --database-url postgres://postgres@localhost/app --app-role app_user
+  rowhouse rls doctor --database-url $URL --format sarif > doctor.sarif
+  rowhouse rls doctor --database-url $URL --fix migration.sql
+
+Findings that you have looked at go into a file, named with --accept:
+  [[accept]]
+  code = \"RH112\"
+  object = \"public.users_email_key\"     # left out: wherever it is found
+  reason = \"email addresses are unique over all tenants on purpose\"
+  until = \"2027-06-30\"                  # left out: for good")]
+pub struct Doctor {
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    conventions: Conventions,
+    /// How findings are printed.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    format: ReportFormat,
+    /// The least severe findings that are shown and count.
+    #[arg(long, value_enum, default_value_t = Level::Warning)]
+    level: Level,
+    /// A file of findings that are accepted, with reasons.
+    #[arg(long, value_name = "FILE")]
+    accept: Option<PathBuf>,
+    /// Also write the SQL that mends what was found into a file, to be read before it is run.
+    #[arg(long, value_name = "FILE")]
+    fix: Option<PathBuf>,
+    /// Look again and again, this often, and print what has come and what has gone; until Ctrl-C.
+    #[arg(
+        long,
+        value_name = "INTERVAL",
+        num_args = 0..=1,
+        default_missing_value = "10s",
+        value_parser = interval,
+        conflicts_with_all = ["fix", "format"]
+    )]
+    watch: Option<Duration>,
+}
+
+/// Which database.
+#[derive(Debug, Args)]
+pub struct Connection {
+    /// Where it is and who asks, as postgresql://USER:PASSWORD@HOST/DATABASE. Left out:
+    /// DATABASE_URL, or PGHOST and its kin.
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// The role that tenants' statements run as. Left out: the one that logs in.
+    #[arg(long, value_name = "ROLE")]
+    app_role: Option<String>,
+}
+
+/// How tenants are told apart in it.
+#[derive(Debug, Args)]
+pub struct Conventions {
+    /// Look into this schema only; repeat it for more.
+    #[arg(long, value_name = "NAME")]
+    schema: Vec<String>,
+    /// The column that holds the tenant; repeat it for more.
+    #[arg(long, value_name = "NAME", default_value = "tenant_id")]
+    tenant_column: Vec<String>,
+    /// The setting that policies read. Left out: the one that most of them read.
+    #[arg(long, value_name = "NAME")]
+    tenant_setting: Option<String>,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReportFormat {
+    /// Blocks for people.
+    Text,
+    /// A list of {code, severity, object, message, fix}.
+    Json,
+    /// SARIF 2.1.0 for code hosts.
+    Sarif,
+    /// JUnit XML for CI systems.
+    Junit,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Level {
+    /// Worth knowing; some of it cannot be mended.
+    Info,
+    /// The wall stands but is weaker, or slower, than it should be.
+    Warning,
+    /// There is a way through the wall.
+    Error,
+}
+
+/// Runs the command.
+pub async fn run(command: &Rls) -> Result<(), Failure> {
+    match command {
+        Rls::Doctor(arguments) => doctor::run(arguments).await,
+    }
+}
+
+impl Connection {
+    fn login(&self) -> Result<Login, Failure> {
+        let environment = raw::environment();
+        let variable = |name: &str| {
+            let found = environment.iter().find(|(one, _)| one == name);
+            found.map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
+        };
+        command_login(self.database_url.as_deref(), variable).map_err(Failure::new)
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = parse_duration(text).ok_or("write a number and a unit, as 10s or 1min")?;
+    if interval < Duration::from_secs(1) {
+        return Err("choose a second or more".to_owned());
+    }
+    Ok(interval)
+}
