@@ -6,9 +6,10 @@
 //! points …) are returned as text.
 //! <https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_Field.html>
 //!
-//! Choices where no source settles the form: elements of `numeric[]` and of `bytea[]` are strings
-//! as PostgreSQL writes them; `timetz` is moved to UTC like `timestamptz`; arrays of several
-//! dimensions are nested `arrayValues`, which the service refuses.
+//! Choices where no source settles the form: elements of `numeric[]` are strings, or numbers of one
+//! kind where numbers are asked for; elements of `bytea[]` are strings as PostgreSQL writes them;
+//! `timetz` is moved to UTC like `timestamptz`; arrays of several dimensions are nested
+//! `arrayValues`, which the service refuses.
 
 use std::borrow::Cow;
 
@@ -17,6 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use rowhouse_protocol::oid;
 use rowhouse_protocol::text::{Element, decode_bool, decode_bytea, parse_array};
 
+use crate::catalog::NamedType;
 use crate::{instant, json};
 
 /// How `numeric` is returned.
@@ -57,9 +59,13 @@ pub struct FieldType {
 }
 
 impl FieldType {
-    /// How values of a type become fields. Arrays of types that an extension or the user defined
-    /// are not known by their oid; they are returned as PostgreSQL writes them.
-    pub fn of(type_oid: u32, options: ResultSetOptions) -> FieldType {
+    /// How values of a type become fields. A type that is not built in is not known by its oid;
+    /// without `named` it is text as PostgreSQL writes it, arrays as well.
+    pub fn of(type_oid: u32, named: Option<&NamedType>, options: ResultSetOptions) -> FieldType {
+        if let Some(array) = named.and_then(|named| named.array) {
+            let scalar = Scalar::of(array.element_oid, options);
+            return FieldType { scalar, delimiter: Some(array.delimiter) };
+        }
         match oid::element_of(type_oid) {
             None => FieldType { scalar: Scalar::of(type_oid, options), delimiter: None },
             Some(element) => FieldType {
@@ -67,6 +73,15 @@ impl FieldType {
                 delimiter: Some(oid::delimiter_of(element)),
             },
         }
+    }
+
+    /// Whether a value is an array of more than one dimension.
+    pub(crate) fn is_nested(self, text: &[u8]) -> bool {
+        let (Some(delimiter), Ok(text)) = (self.delimiter, std::str::from_utf8(text)) else {
+            return false;
+        };
+        let elements = parse_array(text, delimiter).unwrap_or_default();
+        matches!(elements.first(), Some(Element::Array(_)))
     }
 
     /// Writes one `Field`; `None` is SQL's NULL.
@@ -245,6 +260,7 @@ fn write_base64(out: &mut Vec<u8>, bytes: &[u8]) {
 fn write_array_field(out: &mut Vec<u8>, scalar: Scalar, text: &[u8], delimiter: u8) -> Option<()> {
     let elements = parse_array(std::str::from_utf8(text).ok()?, delimiter).ok()?;
     out.extend_from_slice(b"{\"arrayValue\":");
+    let scalar = if scalar == Scalar::Decimal { one_kind(&elements) } else { scalar };
     write_array(out, scalar, &elements)?;
     out.push(b'}');
     Some(())
@@ -258,7 +274,6 @@ fn write_array(out: &mut Vec<u8>, scalar: Scalar, elements: &[Element<'_>]) -> O
         Scalar::Long => (scalar, b"{\"longValues\":["),
         Scalar::Double => (scalar, b"{\"doubleValues\":["),
         Scalar::Boolean => (scalar, b"{\"booleanValues\":["),
-        // One list has one type: what would be a long here and a double there stays a string.
         Scalar::Decimal | Scalar::Blob => (Scalar::Text, b"{\"stringValues\":["),
         _ => (scalar, b"{\"stringValues\":["),
     };
@@ -275,6 +290,26 @@ fn write_array(out: &mut Vec<u8>, scalar: Scalar, elements: &[Element<'_>]) -> O
     }
     out.extend_from_slice(b"]}");
     Some(())
+}
+
+/// One array has one kind of list: what would be a long here and a double there is a double, and
+/// where a value is neither, all are strings.
+fn one_kind(elements: &[Element<'_>]) -> Scalar {
+    let kinds = elements.iter().map(|element| match element {
+        Element::Array(elements) => one_kind(elements),
+        Element::Item(None) => Scalar::Long,
+        Element::Item(Some(text)) => match Scalar::Decimal.value(text.as_bytes()) {
+            Value::Long(_) => Scalar::Long,
+            Value::Double(_) | Value::NotFinite(_) => Scalar::Double,
+            _ => Scalar::Text,
+        },
+    });
+    kinds.fold(Scalar::Long, |one, other| match (one, other) {
+        (Scalar::Long, other) => other,
+        (Scalar::Double, Scalar::Long) => Scalar::Double,
+        (Scalar::Double, other) => other,
+        (one, _) => one,
+    })
 }
 
 fn write_item(out: &mut Vec<u8>, scalar: Scalar, item: Option<&str>) -> Option<()> {

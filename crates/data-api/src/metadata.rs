@@ -1,15 +1,18 @@
 //! `columnMetadata`: one column as JDBC's PostgreSQL driver describes it, for the service is built
 //! on it.
 //!
-//! RowDescription has the label, the type and its modifier. What it lacks (schema, table, nullable,
-//! serial) comes from the catalog, if somebody has looked. The name is the label as well: the
-//! driver does not give the name behind an alias.
+//! RowDescription has the label, the type and its modifier. What it lacks (table, nullable, serial,
+//! the names of types) comes from the catalog, if somebody has looked. The name is the label as
+//! well: the driver does not give the name behind an alias, nor a schema. It does qualify and quote
+//! the names of types beyond the search path; here a type has the same name for everybody.
+//!
+//! `arrayBaseColumnType` is the element's type of `java.sql.Types`, and 0 for what is no array.
 
 use rowhouse_protocol::backend::Column;
 use rowhouse_protocol::oid;
 
+use crate::catalog::{ColumnFacts, NamedType, TypeKind};
 use crate::json;
-use crate::result::{ColumnOrigin, Nullable};
 
 /// `Integer.MAX_VALUE`: what the driver says of types without a length.
 const UNLIMITED: i32 = i32::MAX;
@@ -34,24 +37,44 @@ mod jdbc {
     pub(super) const TIME: i32 = 92;
     pub(super) const TIMESTAMP: i32 = 93;
     pub(super) const OTHER: i32 = 1111;
+    pub(super) const DISTINCT: i32 = 2001;
     pub(super) const STRUCT: i32 = 2002;
     pub(super) const ARRAY: i32 = 2003;
     pub(super) const SQLXML: i32 = 2009;
     pub(super) const REF_CURSOR: i32 = 2012;
 }
 
+/// `ResultSetMetaData`'s answers to whether a column can be NULL.
+mod nullable {
+    pub(super) const NO: i32 = 0;
+    pub(super) const YES: i32 = 1;
+    pub(super) const UNKNOWN: i32 = 2;
+}
+
 /// Writes one `ColumnMetadata`, all fourteen members.
-pub(crate) fn write(out: &mut Vec<u8>, column: &Column, origin: Option<&ColumnOrigin>) {
+pub(crate) fn write(out: &mut Vec<u8>, column: &Column, facts: &ColumnFacts) {
+    let named = facts.named_type.as_deref();
+    let origin = facts.origin.as_deref();
     let element = oid::element_of(column.type_oid);
-    let base = TypeFacts::of(element.unwrap_or(column.type_oid), column.type_modifier);
-    let (type_code, array_base) = match element {
-        Some(_) => (jdbc::ARRAY, base.code),
-        None => (base.code, 0),
+    let base = match named {
+        Some(named) => TypeFacts::named(named),
+        None => TypeFacts::of(element.unwrap_or(column.type_oid), column.type_modifier),
     };
-    let nullable = origin.map_or(Nullable::Unknown, |origin| origin.nullable);
+    let is_array = element.is_some() || named.is_some_and(|named| named.array.is_some());
+    let (type_code, array_base) = if is_array { (jdbc::ARRAY, base.code) } else { (base.code, 0) };
+    let nullable = match origin {
+        None => nullable::UNKNOWN,
+        Some(origin) if origin.nullable => nullable::YES,
+        Some(_) => nullable::NO,
+    };
     let auto_increment = origin.is_some_and(|origin| origin.auto_increment);
-    let named = oid::type_name(column.type_oid).unwrap_or_default();
-    let type_name = origin.and_then(|origin| origin.type_name.as_deref()).unwrap_or(named);
+    let type_name = match (column.type_oid, auto_increment) {
+        (oid::INT4, true) => "serial",
+        (oid::INT8, true) => "bigserial",
+        (type_oid, _) => {
+            oid::type_name(type_oid).or(named.map(|named| named.name.as_str())).unwrap_or_default()
+        }
+    };
 
     out.push(b'{');
     number(out, "arrayBaseColumnType", array_base);
@@ -61,10 +84,10 @@ pub(crate) fn write(out: &mut Vec<u8>, column: &Column, origin: Option<&ColumnOr
     boolean(out, "isSigned", base.signed);
     text(out, "label", &column.name);
     text(out, "name", &column.name);
-    number(out, "nullable", nullable.code());
+    number(out, "nullable", nullable);
     number(out, "precision", base.precision);
     number(out, "scale", base.scale);
-    text(out, "schemaName", origin.map_or("", |origin| &origin.schema));
+    text(out, "schemaName", "");
     text(out, "tableName", origin.map_or("", |origin| &origin.table));
     number(out, "type", type_code);
     text(out, "typeName", type_name);
@@ -104,7 +127,6 @@ impl TypeFacts {
             oid::BYTEA => TypeFacts::cased(jdbc::BINARY, UNLIMITED),
             oid::MONEY => TypeFacts::cased(jdbc::DOUBLE, UNLIMITED),
             oid::XML => TypeFacts::cased(jdbc::SQLXML, UNLIMITED),
-            oid::RECORD => TypeFacts::cased(jdbc::STRUCT, UNLIMITED),
             oid::REFCURSOR => TypeFacts::cased(jdbc::REF_CURSOR, UNLIMITED),
             oid::DATE => TypeFacts::plain(jdbc::DATE, 13, 0),
             oid::TIME => TypeFacts::clock(jdbc::TIME, 8, modifier),
@@ -114,6 +136,18 @@ impl TypeFacts {
             oid::INTERVAL => TypeFacts::plain(jdbc::OTHER, 49, interval_fraction_digits(modifier)),
             _ => TypeFacts::cased(jdbc::OTHER, UNLIMITED),
         }
+    }
+
+    /// Of an array, what is said of its elements.
+    fn named(named: &NamedType) -> TypeFacts {
+        let kind = named.array.map_or(named.kind, |array| array.element_kind);
+        let code = match kind {
+            TypeKind::Enum => jdbc::VARCHAR,
+            TypeKind::Composite => jdbc::STRUCT,
+            TypeKind::Domain => jdbc::DISTINCT,
+            TypeKind::Other => jdbc::OTHER,
+        };
+        TypeFacts::cased(code, UNLIMITED)
     }
 
     fn number(code: i32, precision: i32, scale: i32) -> TypeFacts {

@@ -5,13 +5,13 @@
 //! <https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_ExecuteStatement.html>
 
 use std::collections::HashSet;
-use std::fmt;
 
-use rowhouse_protocol::backend::{Columns, CommandTag, DataRow};
+use rowhouse_protocol::backend::{Column, Columns, CommandTag, DataRow};
 
+use crate::catalog::ColumnFacts;
 use crate::fault::Fault;
 use crate::field::{FieldType, ResultSetOptions};
-use crate::{formatted, json, metadata};
+use crate::{formatted, json, metadata, strict};
 
 /// `formatRecordsAs`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -34,60 +34,18 @@ pub struct ResponseOptions {
     pub records_format: RecordsFormat,
     /// Bytes of the records: of their JSON as fields, or of the JSON text itself.
     pub result_bytes_max: usize,
+    /// What the service refuses is refused.
+    pub strict: bool,
 }
 
-/// Whether a column can be NULL, by the numbers of JDBC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Nullable {
-    /// It cannot.
-    No,
-    /// It can.
-    Yes,
-    /// Nobody has looked, or it is an expression.
-    #[default]
-    Unknown,
-}
-
-impl Nullable {
-    pub(crate) fn code(self) -> i32 {
-        match self {
-            Nullable::No => 0,
-            Nullable::Yes => 1,
-            Nullable::Unknown => 2,
-        }
-    }
-}
-
-/// What the catalog knows about a column and RowDescription does not say.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ColumnOrigin {
-    /// The schema of the table; the service leaves it empty.
-    pub schema: String,
-    /// The table the column comes from.
-    pub table: String,
-    /// Whether it can be NULL.
-    pub nullable: Nullable,
-    /// Whether a sequence fills it.
-    pub auto_increment: bool,
-    /// The name of a type that is not built in, or `serial`.
-    pub type_name: Option<String>,
-}
-
-/// The records would be larger than one response may be.
+/// Why a row cannot be returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ResultTooLarge {
-    /// The limit that would be passed.
-    pub result_bytes_max: usize,
+pub enum RowRefusal {
+    /// The records would be larger than one response may be.
+    TooLarge,
+    /// It has an array of several dimensions, which the service refuses.
+    Dimensions,
 }
-
-impl fmt::Display for ResultTooLarge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let max = self.result_bytes_max;
-        write!(f, "the result is larger than {max} bytes; select less, or page through it")
-    }
-}
-
-impl std::error::Error for ResultTooLarge {}
 
 /// Writes the response of ExecuteStatement row by row.
 #[derive(Debug)]
@@ -96,6 +54,7 @@ pub struct ResponseWriter {
     body: Body,
     /// The bytes of the records may grow to this.
     result_bytes_max: usize,
+    strict: bool,
     any_row: bool,
 }
 
@@ -118,54 +77,57 @@ struct LabelledColumn {
 }
 
 impl ResponseWriter {
-    /// A writer for a result of these columns, `None` if the statement returns no rows. Fails if
-    /// the format is JSON and two columns have the same label.
+    /// A writer for a result of these columns, `None` if the statement returns no rows. `facts`
+    /// are in the order of the columns; where there are none, nothing more is known. Fails if the
+    /// format is JSON and two columns have the same label, or on a type that the service refuses.
     pub fn new(
         options: &ResponseOptions,
         columns: Option<&Columns>,
-    ) -> Result<ResponseWriter, Fault> {
-        ResponseWriter::with_origins(options, columns, &[])
-    }
-
-    /// The same with what the catalog knows of the columns, in their order.
-    pub fn with_origins(
-        options: &ResponseOptions,
-        columns: Option<&Columns>,
-        origins: &[ColumnOrigin],
+        facts: &[ColumnFacts],
     ) -> Result<ResponseWriter, Fault> {
         let mut out = Vec::with_capacity(RESPONSE_BYTES_USUAL);
-        let field = |type_oid| FieldType::of(type_oid, options.result_set_options);
+        let described = columns.into_iter().flat_map(|columns| &columns.columns);
+        let described = described.enumerate().map(|(at, column)| (column, facts.get(at)));
+        if options.strict {
+            described.clone().try_for_each(|(column, facts)| strict::check_type(column, facts))?;
+        }
+        let field = |(column, facts): (&Column, Option<&ColumnFacts>)| {
+            let named = facts.and_then(|facts| facts.named_type.as_deref());
+            FieldType::of(column.type_oid, named, options.result_set_options)
+        };
         let body = match (columns, options.records_format) {
             (None, _) => {
                 out.push(b'{');
                 Body::Affected
             }
-            (Some(columns), RecordsFormat::Fields) => {
+            (Some(_), RecordsFormat::Fields) => {
                 out.push(b'{');
                 if options.include_result_metadata {
-                    write_metadata(&mut out, columns, origins);
+                    write_metadata(&mut out, described.clone());
                 }
                 out.extend_from_slice(b"\"records\":[");
-                let types = columns.columns.iter().map(|column| field(column.type_oid));
-                Body::Fields { types: types.collect(), start: out.len() }
+                Body::Fields { types: described.map(field).collect(), start: out.len() }
             }
             (Some(columns), RecordsFormat::Json) => {
                 refuse_duplicate_labels(columns)?;
                 out.extend_from_slice(b"{\"formattedRecords\":\"[");
-                let labelled = columns.columns.iter().map(|column| LabelledColumn {
+                let labelled = described.map(|(column, facts)| LabelledColumn {
                     key: key(&column.name),
-                    field: field(column.type_oid),
+                    field: field((column, facts)),
                 });
                 Body::Formatted { columns: labelled.collect(), row: Vec::new(), written: 0 }
             }
         };
-        let result_bytes_max = options.result_bytes_max;
-        Ok(ResponseWriter { out, body, result_bytes_max, any_row: false })
+        let &ResponseOptions { result_bytes_max, strict, .. } = options;
+        Ok(ResponseWriter { out, body, result_bytes_max, strict, any_row: false })
     }
 
     /// Writes one row. PostgreSQL sends as many values as it has announced columns. After an error
     /// the response is of no use.
-    pub fn row(&mut self, row: DataRow<'_>) -> Result<(), ResultTooLarge> {
+    pub fn row(&mut self, row: DataRow<'_>) -> Result<(), RowRefusal> {
+        if self.strict && self.is_nested(row) {
+            return Err(RowRefusal::Dimensions);
+        }
         let comma = self.any_row;
         self.any_row = true;
         let written = match &mut self.body {
@@ -183,9 +145,24 @@ impl ResponseWriter {
             }
         };
         if written > self.result_bytes_max {
-            return Err(ResultTooLarge { result_bytes_max: self.result_bytes_max });
+            return Err(RowRefusal::TooLarge);
         }
         Ok(())
+    }
+
+    fn is_nested(&self, row: DataRow<'_>) -> bool {
+        let nested = |field: FieldType, value: Option<&[u8]>| {
+            value.is_some_and(|value| field.is_nested(value))
+        };
+        match &self.body {
+            Body::Affected => false,
+            Body::Fields { types, .. } => {
+                types.iter().zip(row.iter()).any(|(field, value)| nested(*field, value))
+            }
+            Body::Formatted { columns, .. } => {
+                columns.iter().zip(row.iter()).any(|(column, value)| nested(column.field, value))
+            }
+        }
     }
 
     /// Ends the response with what the server says it has done.
@@ -254,13 +231,17 @@ fn records_updated(tag: CommandTag<'_>) -> u64 {
     }
 }
 
-fn write_metadata(out: &mut Vec<u8>, columns: &Columns, origins: &[ColumnOrigin]) {
+fn write_metadata<'c>(
+    out: &mut Vec<u8>,
+    columns: impl Iterator<Item = (&'c Column, Option<&'c ColumnFacts>)>,
+) {
+    let unknown = ColumnFacts::default();
     out.extend_from_slice(b"\"columnMetadata\":[");
-    for (index, column) in columns.columns.iter().enumerate() {
+    for (index, (column, facts)) in columns.enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        metadata::write(out, column, origins.get(index));
+        metadata::write(out, column, facts.unwrap_or(&unknown));
     }
     out.extend_from_slice(b"],");
 }

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Uri;
+use rowhouse_data_api::result::RecordsFormat;
 use rowhouse_rls::Code;
 use rowhouse_tenancy::ids::{SettingName, TenantId};
 use rowhouse_tenancy::jwt;
@@ -156,6 +157,8 @@ pub struct Limits {
     pub sql_chars_max: usize,
     /// Bytes of one result, as JSON.
     pub result_bytes_max: usize,
+    /// Bytes of one result whose caller asks for one JSON text.
+    pub json_result_bytes_max: usize,
     /// Parameters of one statement.
     pub parameters_max: usize,
     /// Parameter sets of one batch.
@@ -168,6 +171,16 @@ pub struct Limits {
     pub transaction_age_max: Duration,
     /// How long `SIGTERM` waits for work in flight.
     pub drain_timeout: Duration,
+}
+
+impl Limits {
+    /// Bytes of one result in this format.
+    pub fn of_result(&self, format: RecordsFormat) -> usize {
+        match format {
+            RecordsFormat::Fields => self.result_bytes_max,
+            RecordsFormat::Json => self.json_result_bytes_max,
+        }
+    }
 }
 
 /// A PostgreSQL server.

@@ -6,22 +6,24 @@
 //!   explicit transactions; lent again only when known clean, else after a checked `DISCARD ALL`,
 //!   else closed.
 //!
-//! The pool also keeps what was learned about statements: whether they are clean, fast, and what
-//! they return.
+//! The pool also keeps what was learned about statements (whether they are clean, fast, and what
+//! they return) and what the catalog said about columns and types.
 
 mod connector;
 mod exclusive;
+mod facts;
 mod fast;
 mod statements;
 mod waiting;
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 pub use exclusive::{Condition, Lease, Use};
+pub use facts::{ColumnKey, FactTable, Missing};
 pub use fast::FastLink;
 pub use statements::{Lane, StatementEntry, TypeChoice};
 
@@ -43,6 +45,7 @@ pub struct Pool {
     fast: FastLane,
     exclusive: Exclusive,
     statements: RefCell<StatementTable>,
+    facts: RefCell<FactTable>,
     wait_timeout: Duration,
 }
 
@@ -58,7 +61,8 @@ impl Pool {
         Rc::new(Pool {
             fast: FastLane::new(settings),
             exclusive: Exclusive::new(settings, limits),
-            statements: RefCell::new(StatementTable::default()),
+            statements: RefCell::default(),
+            facts: RefCell::default(),
             wait_timeout: settings.wait_timeout,
             connector,
         })
@@ -67,6 +71,11 @@ impl Pool {
     /// What is known about a statement; it is examined when it is met for the first time.
     pub fn statement(&self, sql: &str, types: &[u32]) -> Rc<StatementEntry> {
         self.statements.borrow_mut().entry(sql, types)
+    }
+
+    /// What the catalog said. Not to be held while waiting.
+    pub fn facts(&self) -> RefMut<'_, FactTable> {
+        self.facts.borrow_mut()
     }
 
     /// A packed connection with room for one more request.

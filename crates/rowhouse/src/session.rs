@@ -7,6 +7,7 @@
 
 mod alone;
 mod batch;
+mod catalog;
 mod exchange;
 mod guard;
 mod inference;

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use rowhouse_protocol::oid;
 use serde_json::Value;
 
+use crate::catalog::{ArrayType, NamedType, TypeKind};
+
 use super::{DecimalReturnType, FieldType, LongReturnType, ResultSetOptions};
 
 const PLAIN: ResultSetOptions = ResultSetOptions {
@@ -19,7 +21,7 @@ const DECIMALS_AS_NUMBERS: ResultSetOptions =
 
 fn written(type_oid: u32, options: ResultSetOptions, value: Option<&[u8]>) -> String {
     let mut out = Vec::new();
-    FieldType::of(type_oid, options).write(&mut out, value);
+    FieldType::of(type_oid, None, options).write(&mut out, value);
     String::from_utf8(out).unwrap()
 }
 
@@ -118,7 +120,45 @@ fn arrays_are_typed_by_their_elements() {
         text_array(&["2024-01-15 09:30:00"]),
     );
     check_with(LONGS_AS_STRINGS, oid::INT8_ARRAY, "{1}", text_array(&["1"]));
-    check_with(DECIMALS_AS_NUMBERS, oid::NUMERIC_ARRAY, "{1,1.5}", text_array(&["1", "1.5"]));
+}
+
+#[test]
+fn decimals_of_an_array_are_numbers_of_one_kind() {
+    let beyond = "9".repeat(400);
+    for (text, value) in [
+        ("{}".to_owned(), r#"{"longValues":[]}"#.to_owned()),
+        ("{1,NULL,-2}".to_owned(), r#"{"longValues":[1,null,-2]}"#.to_owned()),
+        ("{1,NULL,1.50}".to_owned(), r#"{"doubleValues":[1.0,null,1.50]}"#.to_owned()),
+        ("{1,NaN}".to_owned(), r#"{"doubleValues":[1.0,"NaN"]}"#.to_owned()),
+        (format!("{{1,{beyond}}}"), format!(r#"{{"stringValues":["1","{beyond}"]}}"#)),
+        (
+            "{{1,2},{3,0.5}}".to_owned(),
+            r#"{"arrayValues":[{"doubleValues":[1.0,2.0]},{"doubleValues":[3.0,0.5]}]}"#.to_owned(),
+        ),
+    ] {
+        let field = format!(r#"{{"arrayValue":{value}}}"#);
+        check_with(DECIMALS_AS_NUMBERS, oid::NUMERIC_ARRAY, &text, &field);
+    }
+}
+
+#[test]
+fn arrays_of_types_that_are_not_built_in() {
+    let of = |element_oid, delimiter| {
+        let array = Some(ArrayType { element_kind: TypeKind::Other, element_oid, delimiter });
+        NamedType { name: "_x".to_owned(), kind: TypeKind::Other, array }
+    };
+    for (named, text, value) in [
+        (of(99_998, b','), r#"{sad,"a b",NULL}"#, r#"{"stringValues":["sad","a b",null]}"#),
+        (of(99_998, b','), "{}", r#"{"stringValues":[]}"#),
+        (of(99_998, b';'), "{a,b;c}", r#"{"stringValues":["a,b","c"]}"#),
+        (of(oid::INT4, b','), "{1,2}", r#"{"longValues":[1,2]}"#),
+        (of(oid::INT4_ARRAY, b','), r#"{"{1,2}"}"#, r#"{"stringValues":["{1,2}"]}"#),
+    ] {
+        let mut out = Vec::new();
+        FieldType::of(99_999, Some(&named), PLAIN).write(&mut out, Some(text.as_bytes()));
+        let field = format!(r#"{{"arrayValue":{value}}}"#);
+        assert_eq!(String::from_utf8(out).unwrap(), field);
+    }
 }
 
 /// The field of a list of strings, which are given as they stand in JSON.

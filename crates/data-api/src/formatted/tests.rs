@@ -14,7 +14,7 @@ const NUMBERS: ResultSetOptions = ResultSetOptions {
 
 fn written(type_oid: u32, options: ResultSetOptions, value: Option<&str>) -> String {
     let mut out = Vec::new();
-    write_value(&mut out, FieldType::of(type_oid, options), value.map(str::as_bytes));
+    write_value(&mut out, FieldType::of(type_oid, None, options), value.map(str::as_bytes));
     String::from_utf8(out).unwrap()
 }
 

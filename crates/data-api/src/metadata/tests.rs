@@ -6,9 +6,13 @@ use rowhouse_protocol::oid;
 use serde_json::{Value, json};
 
 use super::write;
-use crate::result::{ColumnOrigin, Nullable};
+use crate::catalog::{ArrayType, ColumnFacts, ColumnOrigin, NamedType, TypeKind};
 
-fn metadata(type_oid: u32, type_modifier: i32, origin: Option<&ColumnOrigin>) -> Value {
+fn metadata(type_oid: u32, type_modifier: i32) -> Value {
+    described(type_oid, type_modifier, &ColumnFacts::default())
+}
+
+fn described(type_oid: u32, type_modifier: i32, facts: &ColumnFacts) -> Value {
     let column = Column {
         name: String::from("a \"b\""),
         table_oid: 0,
@@ -19,7 +23,7 @@ fn metadata(type_oid: u32, type_modifier: i32, origin: Option<&ColumnOrigin>) ->
         format: 0,
     };
     let mut out = Vec::new();
-    write(&mut out, &column, origin);
+    write(&mut out, &column, facts);
     serde_json::from_slice(&out).unwrap()
 }
 
@@ -63,7 +67,7 @@ const DRIVER: &[Row] = &[
     (oid::JSONB, -1, 1111, MAX, 0, false, true, "jsonb"),
     (oid::INET, -1, 1111, MAX, 0, false, true, "inet"),
     (oid::XML, -1, 2009, MAX, 0, false, true, "xml"),
-    (oid::RECORD, -1, 2002, MAX, 0, false, true, "record"),
+    (oid::RECORD, -1, 1111, MAX, 0, false, true, "record"),
     (oid::INT4_ARRAY, -1, 2003, 10, 0, true, false, "_int4"),
     (oid::VARCHAR_ARRAY, 24, 2003, 20, 0, false, true, "_varchar"),
     (99_999, -1, 1111, MAX, 0, false, true, ""),
@@ -72,7 +76,7 @@ const DRIVER: &[Row] = &[
 #[test]
 fn types() {
     for &(type_oid, modifier, code, precision, scale, signed, cased, name) in DRIVER {
-        let found = metadata(type_oid, modifier, None);
+        let found = metadata(type_oid, modifier);
         let members = ["type", "precision", "scale", "isSigned", "isCaseSensitive", "typeName"];
         let found: Vec<&Value> = members.iter().map(|member| &found[*member]).collect();
         let expected = json!([code, precision, scale, signed, cased, name]);
@@ -88,32 +92,59 @@ fn all_fourteen_members_are_there() {
         "nullable": 2, "precision": 10, "scale": 0, "schemaName": "", "tableName": "",
         "type": 2003, "typeName": "_int4",
     });
-    assert_eq!(metadata(oid::INT4_ARRAY, -1, None), expected);
-    assert_eq!(metadata(oid::MONEY, -1, None)["isCurrency"], true);
-    assert_eq!(metadata(oid::TEXT, -1, None)["arrayBaseColumnType"], 0);
+    assert_eq!(metadata(oid::INT4_ARRAY, -1), expected);
+    assert_eq!(metadata(oid::MONEY, -1)["isCurrency"], true);
+    assert_eq!(metadata(oid::TEXT, -1)["arrayBaseColumnType"], 0);
 }
 
 #[test]
-fn the_catalog_knows_more() {
-    let origin = ColumnOrigin {
-        schema: String::new(),
-        table: String::from("items"),
-        nullable: Nullable::No,
-        auto_increment: true,
-        type_name: Some(String::from("serial")),
-    };
-    let found = metadata(oid::INT4, -1, Some(&origin));
-    assert_eq!(found["tableName"], "items");
-    assert_eq!(found["nullable"], 0);
-    assert_eq!(found["isAutoIncrement"], true);
-    assert_eq!(found["typeName"], "serial");
+fn a_column_of_a_table() {
+    // type, can be NULL, is filled by a sequence → nullable, isAutoIncrement, typeName
+    for (type_oid, nullable, auto_increment, expected) in [
+        (oid::INT4, false, true, json!([0, true, "serial"])),
+        (oid::INT8, false, true, json!([0, true, "bigserial"])),
+        (oid::INT2, false, true, json!([0, true, "int2"])),
+        (oid::INT4, false, false, json!([0, false, "int4"])),
+        (oid::TEXT, true, false, json!([1, false, "text"])),
+        (oid::TEXT_ARRAY, true, false, json!([1, false, "_text"])),
+    ] {
+        let origin = ColumnOrigin { table: "items".to_owned(), nullable, auto_increment };
+        let facts = ColumnFacts { origin: Some(origin.into()), named_type: None };
+        let found = described(type_oid, -1, &facts);
+        let members = json!([found["nullable"], found["isAutoIncrement"], found["typeName"]]);
+        assert_eq!(members, expected);
+        assert_eq!((&found["tableName"], &found["schemaName"]), (&json!("items"), &json!("")));
+    }
+}
+
+#[test]
+fn types_that_are_not_built_in() {
+    let array =
+        |element_kind, element_oid| Some(ArrayType { element_kind, element_oid, delimiter: b',' });
+    // name, kind, array → type, arrayBaseColumnType
+    for (name, kind, array, expected) in [
+        ("mood", TypeKind::Enum, None, json!([12, 0])),
+        ("pair", TypeKind::Composite, None, json!([2002, 0])),
+        ("citext", TypeKind::Other, None, json!([1111, 0])),
+        ("_mood", TypeKind::Other, array(TypeKind::Enum, 99_998), json!([2003, 12])),
+        ("_pair", TypeKind::Other, array(TypeKind::Composite, 99_998), json!([2003, 2002])),
+        ("_positive", TypeKind::Other, array(TypeKind::Domain, oid::INT4), json!([2003, 2001])),
+        ("_citext", TypeKind::Other, array(TypeKind::Other, 99_998), json!([2003, 1111])),
+    ] {
+        let named = NamedType { name: name.to_owned(), kind, array };
+        let facts = ColumnFacts { origin: None, named_type: Some(named.into()) };
+        let found = described(99_999, -1, &facts);
+        assert_eq!(json!([found["type"], found["arrayBaseColumnType"]]), expected, "{name}");
+        let rest = json!([found["typeName"], found["precision"], found["isCaseSensitive"]]);
+        assert_eq!(rest, json!([name, MAX, true]));
+    }
 }
 
 #[test]
 fn no_modifier_is_too_strange() {
     for type_oid in oid::WITH_ARRAYS {
         for modifier in [i32::MIN, i32::MIN + 3, -5, 0, 3, 4, 5, i32::MAX] {
-            metadata(*type_oid, modifier, None);
+            metadata(*type_oid, modifier);
         }
     }
 }

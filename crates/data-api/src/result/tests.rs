@@ -6,7 +6,7 @@ use rowhouse_protocol::oid;
 use serde_json::{Value, json};
 
 use super::{
-    RecordsFormat, ResponseOptions, ResponseWriter, ResultTooLarge, batch, transaction_begun,
+    RecordsFormat, ResponseOptions, ResponseWriter, RowRefusal, batch, transaction_begun,
     transaction_committed, transaction_rolled_back,
 };
 use crate::fault::Exception;
@@ -20,6 +20,7 @@ const FIELDS: ResponseOptions = ResponseOptions {
     },
     records_format: RecordsFormat::Fields,
     result_bytes_max: 1 << 20,
+    strict: false,
 };
 const METADATA: ResponseOptions = ResponseOptions { include_result_metadata: true, ..FIELDS };
 const JSON: ResponseOptions = ResponseOptions { records_format: RecordsFormat::Json, ..METADATA };
@@ -55,8 +56,8 @@ fn response(
     described: Option<&Columns>,
     rows: Rows<'_>,
     tag: &str,
-) -> Result<Value, ResultTooLarge> {
-    let mut writer = ResponseWriter::new(options, described).unwrap();
+) -> Result<Value, RowRefusal> {
+    let mut writer = ResponseWriter::new(options, described, &[]).unwrap();
     for values in rows {
         writer.row(DataRow::decode(&row(values)).unwrap())?;
     }
@@ -140,10 +141,10 @@ fn formatted_records() {
 #[test]
 fn formatted_records_need_different_labels() {
     let described = columns(&[("a", oid::INT4), ("b", oid::INT4), ("a", oid::TEXT)]);
-    let fault = ResponseWriter::new(&JSON, Some(&described)).unwrap_err();
+    let fault = ResponseWriter::new(&JSON, Some(&described), &[]).unwrap_err();
     assert_eq!(fault.exception, Exception::UnsupportedResult);
     assert!(fault.message.contains("\"a\""), "{fault}");
-    assert!(ResponseWriter::new(&FIELDS, Some(&described)).is_ok());
+    assert!(ResponseWriter::new(&FIELDS, Some(&described), &[]).is_ok());
 }
 
 #[test]
@@ -157,7 +158,7 @@ fn the_limit_holds_to_the_byte() {
         let fits = ResponseOptions { result_bytes_max: bytes, ..options };
         assert!(response(&fits, Some(&described), rows, "SELECT 2").is_ok());
         let short = ResponseOptions { result_bytes_max: bytes - 1, ..options };
-        let expected = Err(ResultTooLarge { result_bytes_max: bytes - 1 });
+        let expected = Err(RowRefusal::TooLarge);
         assert_eq!(response(&short, Some(&described), rows, "SELECT 2"), expected);
     }
 }
@@ -173,5 +174,24 @@ fn batches_and_transactions() {
         (transaction_rolled_back(), json!({"transactionStatus": "Rollback Complete"})),
     ] {
         assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
+    }
+}
+
+#[test]
+fn strict_refuses_what_the_service_refuses() {
+    for options in [FIELDS, JSON] {
+        let strict = ResponseOptions { strict: true, ..options };
+        let described = columns(&[("a", oid::INT4), ("b", oid::MONEY)]);
+        let fault = ResponseWriter::new(&strict, Some(&described), &[]).unwrap_err();
+        assert_eq!(fault.exception, Exception::UnsupportedResult);
+        assert!(fault.message.contains("unsupported data type money"), "{fault}");
+
+        let described = columns(&[("a", oid::INT4), ("b", oid::INT4_ARRAY)]);
+        let flat: Rows<'_> = &[&[Some("1"), Some("{1}")], &[None, Some("{}")], &[None, None]];
+        assert!(response(&strict, Some(&described), flat, "SELECT 3").is_ok());
+        let nested: Rows<'_> = &[&[Some("1"), Some("{{1}}")]];
+        let refused = response(&strict, Some(&described), nested, "SELECT 1");
+        assert_eq!(refused, Err(RowRefusal::Dimensions));
+        assert!(response(&options, Some(&described), nested, "SELECT 1").is_ok());
     }
 }

@@ -75,6 +75,7 @@ pub fn limits(section: &Section<'_>) -> Limits {
         request_bytes_max: section.size("request_bytes_max", 1024..=MESSAGE_BYTES_MAX),
         sql_chars_max: section.integer("sql_chars_max", 1..=MESSAGE_BYTES_MAX),
         result_bytes_max: section.size("result_bytes_max", 1024..=MESSAGE_BYTES_MAX),
+        json_result_bytes_max: section.size("json_result_bytes_max", 1024..=MESSAGE_BYTES_MAX),
         parameters_max: section.integer("parameters_max", 0..=PARAMETERS_MAX),
         parameter_sets_max: section.integer("parameter_sets_max", 1..=1_000_000),
         statement_timeout: section.duration("statement_timeout", SHORTEST..=LONGEST),

@@ -10,7 +10,8 @@ use rowhouse_data_api::request::{
     BatchExecuteStatement, BeginTransaction, CommitTransaction, ExecuteStatement, RequestLimits,
     RollbackTransaction,
 };
-use rowhouse_data_api::result::{self, ResponseOptions, ResponseWriter};
+use rowhouse_data_api::result::{self, RecordsFormat, ResponseOptions, ResponseWriter, RowRefusal};
+use rowhouse_data_api::strict::refused_dimensions;
 use rowhouse_protocol::backend::CommandTag;
 use rowhouse_tenancy::principal::Principal;
 
@@ -51,7 +52,11 @@ async fn execute(
         request.database.as_deref(),
     )?;
     let bound = bind(&request.sql, &request.parameters)?;
-    let statement = statement(&bound);
+    let limits = &door.config.limits;
+    let statement = Statement {
+        describe: request.include_result_metadata,
+        ..statement(&bound, limits.of_result(request.records_format))
+    };
     let ran = match &request.transaction_id {
         None => door.session.execute(principal, &target, &statement).await,
         Some(id) => {
@@ -63,20 +68,29 @@ async fn execute(
     };
     let outcome = ran.map_err(|error| error.at(|at| bound.original_position(at)))?;
     *database = outcome.database_time();
+    let records_format = match outcome.tag() {
+        Some(tag) if tag.verb() == "SELECT" => request.records_format,
+        // Documented: of other statements, RETURNING as well, the format is ignored.
+        _ => RecordsFormat::Fields,
+    };
     let options = ResponseOptions {
         include_result_metadata: request.include_result_metadata,
         result_set_options: request.result_set_options,
-        records_format: request.records_format,
-        result_bytes_max: door.config.limits.result_bytes_max,
+        records_format,
+        result_bytes_max: limits.of_result(records_format),
+        strict: outcome.is_strict(),
     };
     render(&outcome, &options)
 }
 
 fn render(outcome: &Outcome, options: &ResponseOptions) -> Result<Vec<u8>, Error> {
-    let mut writer = ResponseWriter::new(options, outcome.columns())?;
+    let mut writer = ResponseWriter::new(options, outcome.columns(), outcome.facts())?;
     for row in outcome.rows() {
-        writer.row(row).map_err(|_| {
-            Error::new(Kind::ResultTooLarge, "Database response exceeded size limit")
+        writer.row(row).map_err(|refusal| match refusal {
+            RowRefusal::TooLarge => {
+                Error::new(Kind::ResultTooLarge, "Database response exceeded size limit")
+            }
+            RowRefusal::Dimensions => refused_dimensions().into(),
         })?;
     }
     let tag = outcome.tag().unwrap_or(CommandTag { text: "" });
@@ -97,7 +111,9 @@ async fn batch(
         request.database.as_deref(),
     )?;
     let bound = bind_sets(&request.sql, &request.parameter_sets)?;
-    let statements: Vec<Statement> = bound.iter().map(statement).collect();
+    let result_bytes_max = door.config.limits.result_bytes_max;
+    let statements: Vec<Statement> =
+        bound.iter().map(|bound| statement(bound, result_bytes_max)).collect();
     let ran = match &request.transaction_id {
         None => door.session.execute_batch(principal, &target, &statements).await,
         Some(id) => door.session.execute_in(principal, &target, id, statements).await,
@@ -157,7 +173,7 @@ fn limits(door: &Door) -> RequestLimits {
     }
 }
 
-fn statement(bound: &BoundStatement) -> Statement {
+fn statement(bound: &BoundStatement, result_bytes_max: usize) -> Statement {
     let value = |value: &rowhouse_data_api::parameter::BoundValue| Value {
         bytes: value.value.clone(),
         binary: value.binary,
@@ -167,5 +183,7 @@ fn statement(bound: &BoundStatement) -> Statement {
         sql: bound.sql.clone(),
         types: bound.types.clone(),
         values: bound.values.iter().map(value).collect(),
+        describe: false,
+        result_bytes_max,
     }
 }

@@ -54,6 +54,8 @@ pub struct StatementEntry {
     types: Box<[u32]>,
     columns: RefCell<Option<Option<Arc<Columns>>>>,
     refused_context: OnceCell<Option<String>>,
+    /// The text is ours.
+    vouched_for: Cell<bool>,
     type_choice: Cell<TypeChoice>,
     types_accepted: Cell<bool>,
     runs: Cell<Runs>,
@@ -125,6 +127,7 @@ impl StatementTable {
             types: types.into(),
             columns: RefCell::new(None),
             refused_context: OnceCell::new(),
+            vouched_for: Cell::new(false),
             type_choice: Cell::default(),
             types_accepted: Cell::new(false),
             runs: Cell::new(Runs::default()),
@@ -158,7 +161,13 @@ impl StatementEntry {
 
     /// Whether running it leaves no trace in the session.
     pub fn is_clean(&self) -> bool {
-        self.examined.session == SessionEffect::KnownClean
+        self.vouched_for.get() || self.examined.session == SessionEffect::KnownClean
+    }
+
+    /// The text is one of ours and leaves no trace, though the scanner cannot know. A caller who
+    /// sends the very same text gets the same treatment, and leaves no trace either.
+    pub fn vouch(&self) {
+        self.vouched_for.set(true);
     }
 
     /// Whether running it may leave traces that no reset removes.

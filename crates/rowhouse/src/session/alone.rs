@@ -9,6 +9,7 @@ use rowhouse_protocol::sqlstate::SqlState;
 use rowhouse_tenancy::principal::Principal;
 use rowhouse_tenancy::prologue::Prologue;
 
+use super::catalog::is_definition;
 use super::exchange::{
     Answer, Failure, Naming, Opening, Request, exchange, exchange_within, is_atomic, is_idle,
     read_answer, shape, write_request,
@@ -27,13 +28,13 @@ const ATTEMPTS_MAX: usize = 5;
 pub(super) const HUNG_GRACE: Duration = Duration::from_secs(5);
 
 /// What every attempt needs.
-struct Run<'a> {
-    pool: &'a Rc<Pool>,
-    entry: &'a StatementEntry,
-    prologue: &'a Prologue,
-    statement: &'a Statement,
-    result_bytes_max: usize,
-    hung_after: Duration,
+pub(super) struct Run<'a> {
+    pub pool: &'a Rc<Pool>,
+    pub entry: &'a StatementEntry,
+    pub prologue: &'a Prologue,
+    pub statement: &'a Statement,
+    /// When the gateway itself cancels it.
+    pub hung_after: Duration,
 }
 
 impl Session {
@@ -50,15 +51,17 @@ impl Session {
         guard::check(principal, settings, &entry, &statement.sql, Place::Alone)?;
         check_arrays(&target.database, statement)?;
         let prologue = self.prologue(principal, target);
-        let limits = &self.config.limits;
-        let run = Run {
-            pool: &pool,
-            entry: &entry,
-            prologue: &prologue,
-            statement,
-            result_bytes_max: limits.result_bytes_max,
-            hung_after: limits.statement_timeout + HUNG_GRACE,
-        };
+        let hung_after = self.config.limits.statement_timeout + HUNG_GRACE;
+        let run = Run { pool: &pool, entry: &entry, prologue: &prologue, statement, hung_after };
+        let mut outcome = self.run_alone(&run).await?;
+        outcome.strict = target.database.strict;
+        self.describe(&pool, statement.describe, &mut outcome).await;
+        Ok(outcome)
+    }
+
+    /// Runs a statement that may be sent.
+    pub(super) async fn run_alone(&self, run: &Run<'_>) -> Result<Outcome, Error> {
+        let entry = run.entry;
         let mut last = None;
         for _ in 0..ATTEMPTS_MAX {
             let lane = entry.lane();
@@ -119,7 +122,7 @@ impl Run<'_> {
         let types = types_for(self.entry, self.statement);
         let parse_prologue = !self.prologue.is_empty() && fast.prologue_unknown();
         let request = self.request(&types, parse_prologue, naming);
-        let shape = shape(request.commands(), self.is_atomic(), self.result_bytes_max);
+        let shape = shape(request.commands(), self.is_atomic(), self.statement.result_bytes_max);
         let answer = exchange(&fast.link, shape, |buf| write_request(buf, &request))
             .await
             .and_then(|reply| {
@@ -158,7 +161,7 @@ impl Run<'_> {
         let types = types_for(self.entry, self.statement);
         let parse_prologue = !self.prologue.is_empty() && lease.prologue_unknown();
         let request = self.request(&types, parse_prologue, Naming::Unnamed);
-        let shape = shape(request.commands(), self.is_atomic(), self.result_bytes_max);
+        let shape = shape(request.commands(), self.is_atomic(), self.statement.result_bytes_max);
         let link = lease.link().map_err(Failure::Refused)?.clone();
         let server = &self.pool.login().server;
         let build = |buf: &mut BytesMut| write_request(buf, &request);
@@ -182,8 +185,16 @@ impl Run<'_> {
         let own = answer.outcome.database_time().saturating_sub(self.pool.round_trip());
         self.entry.note_run(lane, own);
         self.entry.note_types_accepted();
+        let columns = &answer.outcome.columns;
         if answer.described {
-            self.entry.set_columns(answer.outcome.columns.clone());
+            let changed = self.entry.columns().is_some_and(|known| known != *columns);
+            self.entry.set_columns(columns.clone());
+            if changed {
+                self.pool.facts().forget();
+            }
+        }
+        if is_definition(self.entry.examined.verb) {
+            self.pool.facts().forget();
         }
     }
 

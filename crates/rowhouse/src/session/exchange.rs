@@ -347,7 +347,13 @@ pub fn read_answers(
             }
             tag::COMMAND_COMPLETE | tag::EMPTY_QUERY_RESPONSE if answers.len() < count => {
                 let frames = reply.frames.slice(start..at);
-                let outcome = Outcome { columns: columns.clone(), frames, database: reply.run };
+                let outcome = Outcome {
+                    columns: columns.clone(),
+                    facts: Vec::new(),
+                    strict: false,
+                    frames,
+                    database: reply.run,
+                };
                 answers.push(Answer { outcome, described });
                 start = at;
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rowhouse_data_api::catalog::ColumnFacts;
 use rowhouse_protocol::backend::{Columns, DataRow};
 use rowhouse_protocol::backend::{CommandTag, tag};
 use rowhouse_protocol::frame::{self, HEADER_LEN};
@@ -39,12 +40,18 @@ pub struct Statement {
     pub types: Vec<u32>,
     /// The values of the `$n`.
     pub values: Vec<Value>,
+    /// Where its columns come from is wanted as well.
+    pub describe: bool,
+    /// Bytes of JSON that its result may have.
+    pub result_bytes_max: usize,
 }
 
 /// What a statement returned.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     pub(super) columns: Option<Arc<Columns>>,
+    pub(super) facts: Vec<ColumnFacts>,
+    pub(super) strict: bool,
     /// Frames from the first row on, up to and with the command's completion.
     pub(super) frames: Bytes,
     pub(super) database: Duration,
@@ -54,6 +61,16 @@ impl Outcome {
     /// The columns, if it has a result set.
     pub fn columns(&self) -> Option<&Columns> {
         self.columns.as_deref()
+    }
+
+    /// What the catalog says of the columns, in their order; nothing where nothing is wanted.
+    pub fn facts(&self) -> &[ColumnFacts] {
+        &self.facts
+    }
+
+    /// Whether its database is one that answers as AWS does.
+    pub fn is_strict(&self) -> bool {
+        self.strict
     }
 
     /// How long the database worked for it.

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::alone::{HUNG_GRACE, prologue_refused, timed_out};
+use super::catalog::is_definition;
 use super::exchange::{
     Failure, Naming, Opening, Request, completion, ended_well, exchange_within, read_answer, shape,
     write_back_out, write_command, write_opening, write_request,
@@ -41,6 +42,8 @@ pub struct Transaction {
     busy: Cell<bool>,
     /// Everything that ran is known to leave no trace.
     clean: Cell<bool>,
+    /// What the catalog says may be something else afterwards.
+    defining: Cell<bool>,
     begun_at: Instant,
     used_at: Cell<Instant>,
 }
@@ -102,6 +105,7 @@ impl Session {
             status: Cell::new(reply.status),
             busy: Cell::new(false),
             clean: Cell::new(true),
+            defining: Cell::new(false),
             begun_at: now,
             used_at: Cell::new(now),
         });
@@ -290,8 +294,13 @@ impl Session {
             }
         }
         match ran {
-            Ok(outcome) => {
+            Ok(mut outcome) => {
                 entry.note_types_accepted();
+                if is_definition(entry.examined.verb) {
+                    transaction.defining.set(true);
+                }
+                outcome.strict = transaction.target.database.strict;
+                self.describe(pool, statement.describe, &mut outcome).await;
                 Ok(outcome)
             }
             Err(failure) => Err(self.explain(transaction, failure)),
@@ -322,7 +331,7 @@ impl Session {
             // should outlive that.
             savepoint: is_uncertain(entry, statement) && !failed,
         };
-        let shape = shape(request.commands(), true, self.config.limits.result_bytes_max);
+        let shape = shape(request.commands(), true, statement.result_bytes_max);
         let build = |buf: &mut BytesMut| write_request(buf, &request);
         let reply = self.exchange_in(transaction, shape, build).await?;
         let answer = read_answer(&reply, request.before(), None)?;
@@ -456,6 +465,9 @@ impl Transaction {
 
     /// Gives the connection back.
     fn release(&self) {
+        if self.defining.get() {
+            self.pool.facts().forget();
+        }
         let Some(mut lease) = self.lease.borrow_mut().take() else { return };
         if self.clean.get() && self.status.get() == TransactionStatus::Idle {
             lease.settle();

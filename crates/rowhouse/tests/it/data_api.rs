@@ -2,6 +2,7 @@
 
 mod arrays;
 mod batches;
+mod metadata;
 mod parameters;
 mod strictness;
 mod targets;
@@ -34,6 +35,7 @@ pub fn cases() -> Vec<Case> {
     let modules = [
         arrays::cases(),
         batches::cases(),
+        metadata::cases(),
         parameters::cases(),
         strictness::cases(),
         targets::cases(),

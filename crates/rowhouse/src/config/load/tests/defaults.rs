@@ -90,6 +90,7 @@ fn the_limits_are_those_of_the_rds_data_api() {
     let limits = loaded(LEAST, &[]).config.limits;
     assert_eq!(limits.sql_chars_max, 65_536);
     assert_eq!(limits.result_bytes_max, 1024 * 1024);
+    assert_eq!(limits.json_result_bytes_max, 10 * 1024 * 1024);
     assert_eq!(limits.statement_timeout.as_secs(), 45);
     assert_eq!(limits.transaction_idle_timeout.as_secs(), 180);
     assert_eq!(limits.transaction_age_max.as_secs(), 24 * 3600);
