@@ -66,7 +66,7 @@ impl Keeper {
             let wait = match self.take(fetched) {
                 Ok(max_age) => {
                     failures = 0;
-                    self.fresh_for(max_age)
+                    fresh_for(max_age, self.source.refresh)
                 }
                 Err(reason) => {
                     failures += 1;
@@ -103,12 +103,6 @@ impl Keeper {
             at: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
         });
         Ok(fetched.max_age)
-    }
-
-    /// Never longer than configured: that is how long a withdrawn key may do harm.
-    fn fresh_for(&self, max_age: Option<Duration>) -> Duration {
-        let refresh = self.source.refresh;
-        max_age.map_or(refresh, |age| age.max(REFRESH_MIN).min(refresh))
     }
 
     /// Waits until the next fetch is due, or somebody needs it who may.
@@ -172,3 +166,11 @@ fn retry_after(failures: u32) -> Duration {
     let doubled = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
     RETRY_MIN.saturating_mul(doubled).min(RETRY_MAX)
 }
+
+/// Never longer than configured: that is how long a withdrawn key may do harm.
+fn fresh_for(max_age: Option<Duration>, refresh: Duration) -> Duration {
+    max_age.map_or(refresh, |age| age.max(REFRESH_MIN).min(refresh))
+}
+
+#[cfg(test)]
+mod tests;

@@ -50,6 +50,12 @@ pub fn write(event: &Event<'_>) {
         Event::Readiness { server, reachable: false } => {
             warn!(server, "PostgreSQL does not answer");
         }
+        Event::KeysFetched { issuer, keys: 0, skipped, .. } => {
+            warn!(issuer, "no key of the issuer's set can be used: its tokens are refused");
+            for skipped in *skipped {
+                warn!(issuer, %skipped, "not used");
+            }
+        }
         Event::KeysFetched { issuer, keys, skipped, changed: true, .. } => {
             info!(issuer, keys, skipped = skipped.len(), "the issuer's keys changed");
             for skipped in *skipped {

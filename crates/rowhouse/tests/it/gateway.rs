@@ -41,8 +41,13 @@ impl Gateway {
     /// `rowhouse serve` in front of a server, with settings as environment variables would give
     /// them: `POOL__SHARDS` for `shards` in `[pool]`.
     pub fn serve(server: &Address, settings: &[(&str, &str)]) -> Gateway {
+        Gateway::serve_text(&configuration(server), settings)
+    }
+
+    /// The same with the text of a configuration.
+    pub fn serve_text(text: &str, settings: &[(&str, &str)]) -> Gateway {
         let folder = Folder::new("gateway");
-        let config = folder.write("rowhouse.toml", &configuration(server));
+        let config = folder.write("rowhouse.toml", text);
         let mut command = rowhouse();
         command.arg("serve").arg("--config").arg(config);
         for (name, value) in settings {

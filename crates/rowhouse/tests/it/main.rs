@@ -25,6 +25,7 @@ mod data_api;
 mod folder;
 mod gateway;
 mod hostile;
+mod issuers;
 mod leak;
 mod lexing;
 mod person;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
     let suites = [
         chaos::cases(),
         hostile::cases(),
+        issuers::cases(),
         shutdown::cases(),
         cluster::cases(),
         config::cases(),

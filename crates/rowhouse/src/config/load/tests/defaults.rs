@@ -105,6 +105,17 @@ fn the_example_of_the_documentation_lacks_its_key_file_only() {
     assert_eq!(found.lines().count(), 1, "{found}");
 }
 
+#[test]
+fn the_issuers_of_the_documentation_are_configurations() {
+    let text = include_str!("../../../../../../docs/configuration.md");
+    let examples = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let issuers: Vec<&str> = examples.filter(|text| text.starts_with("[[issuer]]")).collect();
+    for example in &issuers {
+        assert_eq!(problems(&format!("{LEAST}{example}"), &[]), "none", "{example}");
+    }
+    assert_eq!(issuers.len(), 4);
+}
+
 fn collect(table: &dyn toml_edit::TableLike, path: &str, keys: &mut BTreeSet<String>) {
     for (key, item) in table.iter() {
         let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
