@@ -12,6 +12,7 @@ use crate::terminal;
 mod documents;
 mod exceptions;
 mod layers;
+mod lock;
 mod manifests;
 mod mask;
 mod names;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::mask::code_only;
-use super::{File, check, exceptions, names};
+use super::{File, check, exceptions, lock, names};
 
 /// The rules that one file breaks, in order; documents that are missing do not count.
 fn rules(path: &str, text: &str) -> Vec<String> {
@@ -118,9 +118,35 @@ fn manifests() {
     };
     assert_eq!(rules("crates/rowhouse/Cargo.toml", &many(4, 25)), [""; 0]);
     assert_eq!(rules("crates/rowhouse/Cargo.toml", &many(0, 26)), ["direct-dependencies:0"]);
-    let package = "[[package]]\nname = \"a\"\nsource = \"registry\"\n";
-    assert_eq!(rules("Cargo.lock", &package.repeat(200)), [""; 0]);
-    assert_eq!(rules("Cargo.lock", &package.repeat(201)), ["locked-packages:0"]);
+    assert_eq!(rules("Cargo.lock", &lock_file(200)), [""; 0]);
+    assert_eq!(rules("Cargo.lock", &lock_file(201)), ["locked-packages:0"]);
+}
+
+/// A chain of packages that begins with one of ours.
+fn lock_file(packages: usize) -> String {
+    let package = |n: usize| {
+        let source = if n == 0 { "" } else { "source = \"registry\"\n" };
+        let next = n + 1;
+        let head = format!("[[package]]\nname = \"a{n}\"\nversion = \"1.0\"\n{source}");
+        format!("{head}dependencies = [\n \"a{next}\",\n]\n")
+    };
+    (0..=packages).map(package).collect()
+}
+
+#[test]
+fn what_is_optional_does_not_count() {
+    let lock = "\
+        [[package]]\nname = \"own\"\ndependencies = [\n \"sdk\",\n \"both 2.0\",\n]\n\
+        [[package]]\nname = \"sdk\"\nversion = \"1.0\"\nsource = \"r\"\n\
+        dependencies = [\n \"both 1.0\",\n \"other\",\n]\n\
+        [[package]]\nname = \"both\"\nversion = \"1.0\"\nsource = \"r\"\n\
+        [[package]]\nname = \"both\"\nversion = \"2.0\"\nsource = \"r\"\n\
+        dependencies = [\n \"both 2.0\",\n]\n\
+        [[package]]\nname = \"other\"\nversion = \"1.0\"\nsource = \"r\"\n";
+    for (without, expected) in [("", 4), ("sdk", 1), ("other", 4)] {
+        let without = [without.to_owned()].into_iter().collect();
+        assert_eq!(lock::count(lock, &without), expected, "{without:?}");
+    }
 }
 
 #[test]
