@@ -25,6 +25,7 @@ use crate::http::Phase;
 use crate::jwks::Keyring;
 use crate::net::{adopt, bind_shared};
 use crate::observe::{Event, Observer, init_log};
+use crate::secrets::Sources;
 use crate::session::Peers;
 use shard::{NOT_TOLD, Shard, ShardHandle};
 
@@ -94,13 +95,15 @@ pub async fn run(
     init_log(config.log);
     let observer = Observer::new();
     let config = Arc::new(config);
-    gate::check(&config).await?;
+    let sources = Sources::new(&config, &observer);
+    gate::check(&config, &sources, &observer).await?;
     let local = LocalSet::new();
-    local.run_until(serve(&config, &observer, ready, shutdown)).await
+    local.run_until(serve(&config, &sources, &observer, ready, shutdown)).await
 }
 
 async fn serve(
     config: &Arc<Config>,
+    sources: &Arc<Sources>,
     observer: &Observer,
     ready: impl FnOnce(&Endpoints),
     shutdown: impl Future<Output = ()>,
@@ -115,8 +118,9 @@ async fn serve(
     let http = bound.transpose().map_err(AppError::System)?.unwrap_or(http);
     let (admin_listener, admin) = bind_admin(config.admin.listen)?;
     let keyring = Keyring::start(config, observer).await;
-    let (phase, shards) = start_shards(config, observer, listeners, &keyring)?;
-    let readiness = probe::watch(config, observer);
+    let (phase, shards) = start_shards(config, sources, observer, listeners, &keyring)?;
+    tokio::task::spawn_local(Arc::clone(sources).keep_fresh());
+    let readiness = probe::watch(config, sources, observer);
     tokio::task::spawn_local(Admin::new(observer.clone(), readiness).accept(admin_listener));
     let endpoints = Endpoints { http, admin };
     observer.emit(&Event::Ready { http, admin, shards: shards.len() });
@@ -138,6 +142,7 @@ fn bind_admin(address: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAdd
 
 fn start_shards(
     config: &Arc<Config>,
+    sources: &Arc<Sources>,
     observer: &Observer,
     listeners: Vec<std::net::TcpListener>,
     keyring: &Keyring,
@@ -150,6 +155,7 @@ fn start_shards(
         let shard = Shard {
             number,
             config: Arc::clone(config),
+            sources: Arc::clone(sources),
             observer: observer.clone(),
             peers: peers.clone(),
             inbox,

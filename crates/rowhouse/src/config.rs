@@ -14,6 +14,7 @@ mod load;
 mod problem;
 pub mod raw;
 mod reader;
+mod role_secret;
 mod servers;
 mod sts;
 mod suggest;
@@ -35,6 +36,10 @@ use rowhouse_tenancy::secret::Secret;
 pub use command_login::command_login;
 pub use load::{DEFAULT_FILE, Loaded, load};
 pub use problem::{Place, Problem};
+pub use reader::reference::escape as escape_references;
+#[cfg(feature = "aws")]
+pub use role_secret::{AssumedRole, AwsSecret, plain_tenant};
+pub use role_secret::{RoleSecret, SecretSource, TenantTemplate, UnfitTenant};
 pub use sts::Sts;
 pub use units::{parse_duration, write_duration};
 
@@ -146,6 +151,10 @@ pub struct Pool {
     pub idle_timeout: Duration,
     /// Prepared statements kept on one connection.
     pub prepared_max: usize,
+    /// How long role credentials that come from outside are used before they are fetched anew.
+    pub secret_ttl: Duration,
+    /// Tenants with connections of their own, because their secret is theirs alone.
+    pub tenant_pools_max: usize,
 }
 
 /// Every limit a caller can meet. The defaults are the RDS Data API's own.
@@ -252,19 +261,6 @@ pub struct Database {
     pub tenant_settings: Vec<SettingName>,
     /// What AWS refuses and the gateway could answer is refused as AWS does.
     pub strict: bool,
-}
-
-/// What callers name in `secretArn`: a role and its password.
-#[derive(Debug)]
-pub struct RoleSecret {
-    /// The ARN or name callers use.
-    pub arn: String,
-    /// The PostgreSQL role.
-    pub role: String,
-    /// Its password.
-    pub password: Secret,
-    /// Which kinds of principal may use it.
-    pub principals: Vec<PrincipalKind>,
 }
 
 pub use rowhouse_tenancy::principal::PrincipalKind;

@@ -31,6 +31,8 @@ pub enum Kind {
     SecretUnknown,
     /// PostgreSQL refuses the role or the password of the secret.
     SecretRefused,
+    /// The secret cannot be read where it is kept; nothing ran.
+    SecretUnavailable,
     /// No such database on that resource.
     DatabaseUnknown,
     /// The request itself is not acceptable, whatever the database would say.
@@ -86,6 +88,7 @@ impl Kind {
             }
             Kind::SecretUnknown => (SqlState::INVALID_AUTHORIZATION, Exception::SecretsError),
             Kind::SecretRefused => (SqlState::INVALID_PASSWORD, Exception::InvalidSecret),
+            Kind::SecretUnavailable => (SqlState::CANNOT_CONNECT_NOW, Exception::SecretsError),
             Kind::DatabaseUnknown => (SqlState::INVALID_CATALOG_NAME, Exception::DatabaseError),
             Kind::Invalid => (SqlState::INVALID_PARAMETER_VALUE, Exception::Validation),
             Kind::ContextProtected => (SqlState::INSUFFICIENT_PRIVILEGE, Exception::DatabaseError),
@@ -114,7 +117,7 @@ impl Kind {
     }
 
     /// Every kind, for the test that walks the table.
-    pub const ALL: [Kind; 25] = [
+    pub const ALL: [Kind; 26] = [
         Kind::Identity,
         Kind::Signature,
         Kind::TokenExpired,
@@ -124,6 +127,7 @@ impl Kind {
         Kind::ResourceUnknown,
         Kind::SecretUnknown,
         Kind::SecretRefused,
+        Kind::SecretUnavailable,
         Kind::DatabaseUnknown,
         Kind::Invalid,
         Kind::ContextProtected,

@@ -9,6 +9,7 @@
 //! | [`net`] | sockets |
 //! | [`jwks`] | the keys of issuers, fetched and kept |
 //! | [`identity`] | credentials become principals |
+//! | [`secrets`] | where the roles' passwords come from |
 //! | [`upstream`] | one PostgreSQL connection |
 //! | [`pool`] | many of them, and who may use which |
 //! | [`session`] | the corridor: the only way from a door to PostgreSQL |
@@ -32,5 +33,6 @@ pub mod jwks;
 pub mod net;
 pub mod observe;
 pub mod pool;
+pub mod secrets;
 pub mod session;
 pub mod upstream;

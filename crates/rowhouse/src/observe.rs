@@ -56,6 +56,20 @@ pub enum Event<'a> {
         /// What was said.
         reason: &'a str,
     },
+    /// The credentials of a role were fetched.
+    SecretFetched {
+        /// What callers name in `secretArn`.
+        secret: &'a str,
+        /// The role, where the credentials are new.
+        role: Option<&'a str>,
+    },
+    /// The credentials of a role could not be fetched.
+    SecretFailed {
+        /// What callers name in `secretArn`.
+        secret: &'a str,
+        /// What was said.
+        reason: &'a str,
+    },
     /// A statement was cancelled on a packed connection and runs again on an exclusive one.
     SentAway,
     /// A transaction was ended by the gateway.
@@ -165,7 +179,7 @@ pub fn outcome(error: Option<&Error>) -> &'static str {
         Kind::StatementTimeout => "timeout",
         Kind::ResultTooLarge => "result_too_large",
         Kind::Overloaded => "overloaded",
-        Kind::Unavailable | Kind::SecretRefused => "unavailable",
+        Kind::Unavailable | Kind::SecretRefused | Kind::SecretUnavailable => "unavailable",
         Kind::OutcomeUnknown => "outcome_unknown",
         Kind::ShuttingDown => "shutting_down",
         Kind::ClientGone => "client_gone",

@@ -16,12 +16,13 @@ mod fast;
 mod statements;
 mod waiting;
 
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub use connector::Destination;
 pub use exclusive::{Condition, Lease, Use};
 pub use facts::{ColumnKey, FactTable, Missing};
 pub use fast::FastLink;
@@ -30,7 +31,6 @@ pub use statements::{Lane, StatementEntry, TypeChoice};
 use crate::config;
 use crate::error::Error;
 use crate::observe::Observer;
-use crate::upstream::Login;
 use connector::Connector;
 use exclusive::Exclusive;
 use fast::FastLane;
@@ -47,23 +47,25 @@ pub struct Pool {
     statements: RefCell<StatementTable>,
     facts: RefCell<FactTable>,
     wait_timeout: Duration,
+    used_at: Cell<Instant>,
 }
 
 impl Pool {
     /// A pool without connections; they come when they are needed.
     pub fn new(
-        login: Login,
+        destination: Destination,
         settings: &config::Pool,
         limits: &config::Limits,
         observer: Observer,
     ) -> Rc<Pool> {
-        let connector = Connector::new(login, settings.connect_timeout, observer);
+        let connector = Connector::new(destination, settings.connect_timeout, observer);
         Rc::new(Pool {
             fast: FastLane::new(settings),
             exclusive: Exclusive::new(settings, limits),
             statements: RefCell::default(),
             facts: RefCell::default(),
             wait_timeout: settings.wait_timeout,
+            used_at: Cell::new(Instant::now()),
             connector,
         })
     }
@@ -104,14 +106,24 @@ impl Pool {
         self.fast.sweep(now);
     }
 
+    /// Somebody asks for this pool now. Noted only where it matters who asked last.
+    pub fn note_use(&self, now: Instant) {
+        self.used_at.set(now);
+    }
+
+    /// When this pool was made, or [`Pool::note_use`] was told last.
+    pub fn used_at(&self) -> Instant {
+        self.used_at.get()
+    }
+
     /// The shortest way to the server and back that was seen.
     pub fn round_trip(&self) -> Duration {
         self.connector.round_trip()
     }
 
-    /// Where this pool leads.
-    pub fn login(&self) -> &Login {
-        self.connector.login()
+    /// The server this pool leads to.
+    pub fn server(&self) -> &config::Server {
+        self.connector.server()
     }
 
     fn deadline(&self) -> Instant {

@@ -12,6 +12,7 @@ mod exchange;
 mod guard;
 mod inference;
 mod peers;
+mod pools;
 mod statement;
 mod transaction;
 mod transaction_id;
@@ -31,10 +32,12 @@ pub use peers::{Inbox, Peers, serve as serve_peers};
 pub use statement::{Outcome, Statement, Value};
 pub use transaction::Ending;
 
-use crate::config::{Config, Database, Login, Resource, RoleSecret};
+use crate::config::{Config, Database, PrincipalKind, Resource, RoleSecret};
 use crate::error::{Error, Kind};
 use crate::observe::{Event, Observer};
 use crate::pool::Pool;
+use crate::secrets::Sources;
+use pools::{PoolKey, Pools};
 use transaction::Transaction;
 use transaction_id::TransactionKey;
 
@@ -47,16 +50,9 @@ pub struct Session {
     observer: Observer,
     shard: usize,
     peers: Peers,
-    pools: RefCell<HashMap<PoolKey, Rc<Pool>, RandomState>>,
+    pools: Pools,
     transactions: RefCell<HashMap<TransactionKey, Rc<Transaction>, RandomState>>,
     draining: Cell<bool>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct PoolKey {
-    resource: usize,
-    database: usize,
-    secret: usize,
 }
 
 /// What a caller named and may use.
@@ -70,13 +66,19 @@ pub struct Target {
 
 impl Session {
     /// The corridor of shard number `shard`.
-    pub fn new(config: Arc<Config>, observer: Observer, shard: usize, peers: Peers) -> Rc<Session> {
+    pub fn new(
+        config: Arc<Config>,
+        sources: Arc<Sources>,
+        observer: Observer,
+        shard: usize,
+        peers: Peers,
+    ) -> Rc<Session> {
         Rc::new(Session {
+            pools: Pools::new(Arc::clone(&config), sources, observer.clone()),
             config,
             observer,
             shard,
             peers,
-            pools: RefCell::default(),
             transactions: RefCell::default(),
             draining: Cell::new(false),
         })
@@ -103,11 +105,14 @@ impl Session {
         };
         permit_secret(principal, secret)?;
         let (database_index, found) = find_database(resource, database)?;
+        // Only tenants get here with such a secret: see `permit_secret`.
+        let tenant = principal.tenant().filter(|_| secret.per_tenant).cloned();
         Ok(Target {
             key: PoolKey {
                 resource: resource_index,
                 database: database_index,
                 secret: secret_index,
+                tenant,
             },
             database: found,
             database_named: database.is_some(),
@@ -139,9 +144,7 @@ impl Session {
         loop {
             tokio::time::sleep(SWEEP_INTERVAL).await;
             let now = Instant::now();
-            for pool in self.pools.borrow().values() {
-                pool.sweep(now);
-            }
+            self.pools.sweep(now);
             self.sweep_transactions(now);
         }
     }
@@ -151,24 +154,7 @@ impl Session {
     }
 
     fn pool(&self, target: &Target) -> Result<Rc<Pool>, Error> {
-        if let Some(pool) = self.pools.borrow().get(&target.key) {
-            return Ok(Rc::clone(pool));
-        }
-        let resource = self.config.resources.get(target.key.resource);
-        let secret = self.config.secrets.get(target.key.secret);
-        let (Some(resource), Some(secret)) = (resource, secret) else {
-            return Err(Error::internal("a target outside the configuration"));
-        };
-        let login = Login {
-            server: Arc::clone(&resource.server),
-            database: target.database.name.clone(),
-            role: secret.role.clone(),
-            password: secret.password.clone(),
-        };
-        let observer = self.observer.clone();
-        let pool = Pool::new(login, &self.config.pool, &self.config.limits, observer);
-        self.pools.borrow_mut().insert(target.key, Rc::clone(&pool));
-        Ok(pool)
+        self.pools.of(target)
     }
 }
 
@@ -184,8 +170,11 @@ fn permit_secret(principal: &Principal, secret: &RoleSecret) -> Result<(), Error
     if !secret.principals.contains(&principal.kind()) {
         return Err(denied().because(format!("not for {} principals", principal.kind().as_str())));
     }
+    if secret.per_tenant && principal.kind() != PrincipalKind::Tenant {
+        return Err(denied().because("its credentials are those of a tenant"));
+    }
     match principal.role() {
-        Some(role) if role != secret.role => {
+        Some(role) if secret.role.as_deref() != Some(role) => {
             Err(denied().because(format!("the credential is for role {role}")))
         }
         _ => Ok(()),

@@ -8,13 +8,17 @@ mod connect;
 mod driver;
 mod link;
 mod tls;
+mod vetting;
 
 use std::fmt;
 
 use rowhouse_protocol::backend::ServerError;
+use rowhouse_protocol::sqlstate::SqlState;
 
-pub use connect::{BackendKey, Connection, cancel, connect, connect_with};
+pub use connect::{BackendKey, Connection, cancel, connect, connect_with, knock};
 pub use link::{ExchangeError, ExchangeShape, Link, Reply};
+
+pub use vetting::{VettingError, examine};
 
 pub use crate::config::Login;
 
@@ -36,6 +40,12 @@ impl UpstreamError {
             UpstreamError::Server(error) => Some(error),
             _ => None,
         }
+    }
+
+    /// Whether the server knows the role or its password differently.
+    pub fn refuses_login(&self) -> bool {
+        let refusals = [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION];
+        self.server().is_some_and(|server| refusals.contains(&server.code))
     }
 }
 

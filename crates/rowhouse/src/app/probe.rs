@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-use crate::config::{Config, Login, Resource};
+use crate::config::{Config, Login, PrincipalKind, Server};
 use crate::observe::{Event, Observer};
-use crate::upstream::{Connection, connect};
+use crate::secrets::{Credentials, Source, Sources};
+use crate::upstream::{Connection, connect, knock};
 
 /// The pause between two questions to a server.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -17,23 +19,31 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 const NOT_ANSWERING: &str = "a PostgreSQL server does not answer";
 
 /// Starts the probes; the value is why the gateway is not ready, if it is not.
-pub fn watch(config: &Arc<Config>, observer: &Observer) -> watch::Receiver<Option<&'static str>> {
+pub fn watch(
+    config: &Arc<Config>,
+    sources: &Arc<Sources>,
+    observer: &Observer,
+) -> watch::Receiver<Option<&'static str>> {
     let (readiness, reader) = watch::channel(None);
     let readiness = Arc::new(readiness);
     let unreachable = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     for resource in &config.resources {
-        let Some(login) = login(config, resource) else { continue };
+        let probe = Probe {
+            server: Arc::clone(&resource.server),
+            database: resource.default_database.clone(),
+            source: source(config, sources),
+        };
         let (readiness, unreachable) = (Arc::clone(&readiness), Arc::clone(&unreachable));
         let observer = observer.clone();
         tokio::task::spawn_local(async move {
             let mut connection: Option<Connection> = None;
             let mut reachable = true;
-            observer.emit(&Event::Readiness { server: &login.server.name, reachable });
+            observer.emit(&Event::Readiness { server: &probe.server.name, reachable });
             loop {
-                let answers = ask(&login, &mut connection).await;
+                let answers = probe.ask(&mut connection).await;
                 if answers != reachable {
                     reachable = answers;
-                    observer.emit(&Event::Readiness { server: &login.server.name, reachable });
+                    observer.emit(&Event::Readiness { server: &probe.server.name, reachable });
                     use std::sync::atomic::Ordering::Relaxed;
                     let before = match reachable {
                         true => unreachable.fetch_sub(1, Relaxed) - 1,
@@ -48,34 +58,60 @@ pub fn watch(config: &Arc<Config>, observer: &Observer) -> watch::Receiver<Optio
     reader
 }
 
-/// The role a probe logs in as: the first that tenants may use, as their requests would.
-fn login(config: &Config, resource: &Resource) -> Option<Login> {
-    let secret = config
-        .secrets
-        .iter()
-        .find(|secret| secret.principals.contains(&crate::config::PrincipalKind::Tenant))
-        .or_else(|| config.secrets.first())?;
-    Some(Login {
-        server: Arc::clone(&resource.server),
-        database: resource.default_database.clone(),
-        role: secret.role.clone(),
-        password: secret.password.clone(),
-    })
+/// The secret a probe logs in with: the first that tenants may use, as their requests would. `None`
+/// where each tenant has its own: then the server is asked without logging in.
+fn source(config: &Config, sources: &Sources) -> Option<Arc<Source>> {
+    let shared = || config.secrets.iter().enumerate().filter(|(_, secret)| !secret.per_tenant);
+    let (index, _) = shared()
+        .find(|(_, secret)| secret.principals.contains(&PrincipalKind::Tenant))
+        .or_else(|| shared().next())?;
+    sources.source(index, None).ok()
 }
 
-/// Asks nothing and waits for the answer; a connection that fails is made anew next time.
-async fn ask(login: &Login, connection: &mut Option<Connection>) -> bool {
-    let mut open = match connection.take() {
-        Some(open) => open,
-        None => match connect(login, TIMEOUT).await {
-            Ok(open) => open,
-            Err(_) => return false,
-        },
-    };
-    let answers = tokio::time::timeout(TIMEOUT, open.query_text("")).await;
-    let answers = matches!(answers, Ok(Ok(_)));
-    if answers {
-        *connection = Some(open);
+/// One server, and how it is asked.
+struct Probe {
+    server: Arc<Server>,
+    database: String,
+    source: Option<Arc<Source>>,
+}
+
+impl Probe {
+    /// Asks nothing and waits for the answer; a connection that fails is made anew next time.
+    async fn ask(&self, connection: &mut Option<Connection>) -> bool {
+        let open = match (connection.take(), &self.source) {
+            (Some(open), _) => Some(open),
+            (None, Some(source)) => self.connect(source).await,
+            (None, None) => return knock(&self.server, TIMEOUT).await,
+        };
+        let Some(mut open) = open else { return false };
+        let answers = tokio::time::timeout(TIMEOUT, open.query_text("")).await;
+        let answers = matches!(answers, Ok(Ok(_)));
+        if answers {
+            *connection = Some(open);
+        }
+        answers
     }
-    answers
+
+    /// Logs in; what the server refuses is fetched anew, so that a probe too survives a rotation.
+    async fn connect(&self, source: &Arc<Source>) -> Option<Connection> {
+        let until = Instant::now() + TIMEOUT;
+        let credentials = source.current(until).await.ok()?;
+        match connect(&self.login(&credentials), TIMEOUT).await {
+            Ok(open) => Some(open),
+            Err(error) if error.refuses_login() => {
+                let newer = source.refused(&credentials, false, until).await?;
+                connect(&self.login(&newer), TIMEOUT).await.ok()
+            }
+            Err(_) => None,
+        }
+    }
+
+    fn login(&self, credentials: &Credentials) -> Login {
+        Login {
+            server: Arc::clone(&self.server),
+            database: self.database.clone(),
+            role: credentials.role.clone(),
+            password: credentials.password.clone(),
+        }
+    }
 }

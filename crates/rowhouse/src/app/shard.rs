@@ -14,6 +14,7 @@ use crate::http::{Door, Phase};
 use crate::jwks::Keys;
 use crate::net::adopt;
 use crate::observe::{Event, Observer};
+use crate::secrets::Sources;
 use crate::session::{Inbox, Peers, Session};
 
 /// How often a shard tells how many transactions it has open, while it drains.
@@ -31,6 +32,8 @@ pub struct Shard {
     pub number: usize,
     /// The configuration.
     pub config: Arc<Config>,
+    /// Where the roles' passwords come from.
+    pub sources: Arc<Sources>,
     /// Where its events go.
     pub observer: Observer,
     /// The way to the other shards.
@@ -81,8 +84,8 @@ impl Shard {
             }
         };
         let observer = self.observer.clone();
-        let session =
-            Session::new(Arc::clone(&self.config), observer.clone(), self.number, self.peers);
+        let config = Arc::clone(&self.config);
+        let session = Session::new(config, self.sources, observer.clone(), self.number, self.peers);
         tokio::task::spawn_local(crate::session::serve_peers(Rc::clone(&session), self.inbox));
         tokio::task::spawn_local(Rc::clone(&session).sweep());
         let clients = Arc::clone(&self.clients);

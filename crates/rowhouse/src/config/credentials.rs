@@ -1,52 +1,19 @@
-//! What callers prove themselves with and what they name in `secretArn`.
+//! What callers prove themselves with: access keys.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use rowhouse_tenancy::ids::{RoleName, TenantId};
+use rowhouse_tenancy::ids::TenantId;
 use rowhouse_tenancy::secret::Secret;
 
 use super::reader::Section;
-use super::reader::secret::{PASSWORD, SECRET};
-use super::{AccessKey, AccessKeyGrant, DEV_ACCESS_KEYS, DEV_SECRET, PrincipalKind, RoleSecret};
+use super::reader::secret::SECRET;
+use super::{AccessKey, AccessKeyGrant, DEV_ACCESS_KEYS, DEV_SECRET, PrincipalKind};
 
 /// AWS documents 16 to 128 characters; shorter ids are handy in tests.
 const ID_CHARS: std::ops::RangeInclusive<usize> = 3..=128;
 /// AWS's own have 40; below 16 a secret can be guessed from one signature.
 const SECRET_CHARS_MIN: usize = 16;
-
-/// One `[[secret]]`.
-pub fn role_secret(section: &Section<'_>, arns: &mut BTreeSet<String>) -> Option<RoleSecret> {
-    let arn = section.required_text("arn");
-    section.unique("arn", &arn, arns);
-    let role = section.required_text("role");
-    let password = section.required_secret(&PASSWORD);
-    let words = section.texts("principals");
-
-    if let Err(error) = RoleName::parse(&role)
-        && !role.is_empty()
-    {
-        section.problem("role", error.to_string());
-    }
-    let mut principals = Vec::new();
-    for word in &words {
-        match PrincipalKind::parse(word) {
-            Some(kind) if principals.contains(&kind) => {
-                section.problem("principals", format!("{word:?} is there twice"));
-            }
-            Some(kind) => principals.push(kind),
-            None => {
-                let message = format!("{word:?} must be one of \"tenant\", \"app\", \"admin\"");
-                section.problem("principals", message);
-            }
-        }
-    }
-    if words.is_empty() {
-        let message = "is needed: name who may use it, as [\"tenant\", \"app\"]";
-        section.problem("principals", message);
-    }
-    Some(RoleSecret { arn, role, password: password?, principals })
-}
 
 /// One `[[access_key]]`. The keys of `rowhouse dev` are public, so they are for loopback only.
 pub fn access_key(

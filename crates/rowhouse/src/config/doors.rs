@@ -16,6 +16,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 const TRANSACTION_LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Threads beyond the largest machines' cores only wait for each other.
 const SHARDS_MAX: u64 = 1024;
+/// Each fetch is a call of AWS that somebody pays for.
+const SECRET_TTL_SHORTEST: Duration = Duration::from_secs(1);
 /// The most connections that PostgreSQL itself can be configured for (MAX_BACKENDS).
 const CONNECTIONS_MAX: u64 = 262_143;
 /// Each waiting request costs memory; a million of them is no queue but a failure.
@@ -67,6 +69,8 @@ pub fn pool(section: &Section<'_>) -> Pool {
         connect_timeout: section.duration("connect_timeout", SHORTEST..=LONGEST),
         idle_timeout: section.duration("idle_timeout", SHORTEST..=LONGEST),
         prepared_max: section.integer("prepared_max", 0..=1_000_000),
+        secret_ttl: section.duration("secret_ttl", SECRET_TTL_SHORTEST..=LONGEST),
+        tenant_pools_max: section.integer("tenant_pools_max", 1..=CONNECTIONS_MAX),
     }
 }
 

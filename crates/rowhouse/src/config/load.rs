@@ -6,7 +6,7 @@ use std::path::Path;
 use super::problem::{Place, Problem};
 use super::raw::Source;
 use super::reader::{Findings, Reader, Section};
-use super::{Config, credentials, doors, issuers, servers, sts, tokens};
+use super::{Config, credentials, doors, issuers, role_secret, servers, sts, tokens};
 
 /// The commented default file; what a configuration leaves out is taken from it.
 pub const DEFAULT_FILE: &str = include_str!("../../config.default.toml");
@@ -63,7 +63,7 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
     let resources =
         file.sections("resource", |section| servers::resource(section, &servers, &mut arns));
     let mut arns = BTreeSet::new();
-    let secrets = file.sections("secret", |section| credentials::role_secret(section, &mut arns));
+    let secrets = file.sections("secret", |section| role_secret::role_secret(section, &mut arns));
     let mut ids = BTreeSet::new();
     let access_keys = file
         .sections("access_key", |section| credentials::access_key(section, http.listen, &mut ids));

@@ -4,6 +4,7 @@
 //! A section's reading function asks for all its keys before it judges any: what nobody asked for
 //! is an unknown key. So there is no list of keys beside the code that reads them.
 
+pub mod reference;
 pub mod secret;
 mod section;
 mod value;
@@ -16,6 +17,7 @@ use toml_edit::Document;
 use super::problem::{Place, Problem};
 use super::raw::Source;
 use super::suggest;
+use reference::Replaced;
 pub use section::Section;
 
 /// Environment variables that begin so and have `__` in them are overrides.
@@ -34,6 +36,8 @@ pub struct Reader<'a> {
 #[derive(Default)]
 struct Notes {
     problems: Vec<Problem>,
+    /// What references stand for.
+    replaced: Replaced,
     /// Environment variables that mean something.
     variables: BTreeSet<String>,
     /// Every key that was asked for, as `resource.database.name`.
@@ -72,13 +76,21 @@ impl<'a> Reader<'a> {
         let value = read(&root);
         let listing = root.finish();
         self.report_unknown_variables();
-        let Notes { mut problems, keys, .. } = self.notes.take();
+        let Notes { mut problems, keys, replaced, .. } = self.notes.take();
+        for problem in &mut problems {
+            problem.message = replaced.redact(std::mem::take(&mut problem.message));
+        }
         problems.sort_by(|a, b| a.place.cmp(&b.place));
         (value, Findings { problems, listing, keys })
     }
 
     fn problem(&self, place: Place, key: String, message: String) {
-        self.notes.borrow_mut().problems.push(Problem { place, key, message });
+        let problem = Problem { place, key, message };
+        let problems = &mut self.notes.borrow_mut().problems;
+        // A key that is asked for twice has its one problem once.
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
     }
 
     fn file(&self, span: Option<std::ops::Range<usize>>) -> Place {

@@ -44,6 +44,15 @@ pub fn write(event: &Event<'_>) {
             warn!(server = %login.server.name, database = %login.database, role = %login.role,
                 reason, "cannot connect to PostgreSQL");
         }
+        Event::SecretFetched { secret, role: Some(role) } => {
+            info!(secret, role, "new credentials of a role");
+        }
+        Event::SecretFetched { secret, role: None } => {
+            debug!(secret, "the credentials of a role are still the same");
+        }
+        Event::SecretFailed { secret, reason } => {
+            warn!(secret, reason, "cannot fetch the credentials of a role");
+        }
         Event::SentAway => debug!("statement left the fast lane"),
         Event::TransactionCut { reason } => info!(reason, "transaction rolled back"),
         Event::Readiness { server, reachable: true } => info!(server, "PostgreSQL answers"),
@@ -104,7 +113,11 @@ fn write_answered(answered: &Answered<'_>) {
             request_id,
             operation, kind, tenant, subject, status, exception, cause, total_us, "defect"
         ),
-        Kind::Unavailable | Kind::OutcomeUnknown | Kind::SecretRefused | Kind::Overloaded => {
+        Kind::Unavailable
+        | Kind::OutcomeUnknown
+        | Kind::SecretRefused
+        | Kind::SecretUnavailable
+        | Kind::Overloaded => {
             warn!(
                 request_id,
                 operation, kind, tenant, subject, status, exception, cause, total_us, "failed"

@@ -26,6 +26,11 @@ struct RequestLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SecretLabels {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ServerLabels {
     server: String,
 }
@@ -53,6 +58,7 @@ pub struct Metrics {
     clients_turned_away: Counter,
     upstream_connects: Counter,
     upstream_failures: Counter,
+    secret_fetches: Family<SecretLabels, Counter>,
     statements_sent_away: Counter,
     transactions_cut: Counter,
     server_up: Family<ServerLabels, Gauge<i64, AtomicI64>>,
@@ -75,6 +81,7 @@ impl Metrics {
             clients_turned_away: Counter::default(),
             upstream_connects: Counter::default(),
             upstream_failures: Counter::default(),
+            secret_fetches: Family::default(),
             statements_sent_away: Counter::default(),
             transactions_cut: Counter::default(),
             server_up: Family::default(),
@@ -116,6 +123,11 @@ impl Metrics {
             "upstream_connect_failures",
             "Failed attempts to connect to PostgreSQL",
             self.upstream_failures.clone(),
+        );
+        r.register(
+            "secret_fetches",
+            "Times the credentials of a role were fetched: new, same or failed",
+            self.secret_fetches.clone(),
         );
         r.register(
             "statements_sent_away",
@@ -179,6 +191,10 @@ impl Metrics {
             Event::UpstreamRefused { .. } => {
                 self.upstream_failures.inc();
             }
+            Event::SecretFetched { role, .. } => {
+                self.note_fetch(if role.is_some() { "new" } else { "same" });
+            }
+            Event::SecretFailed { .. } => self.note_fetch("failed"),
             Event::SentAway => {
                 self.statements_sent_away.inc();
             }
@@ -202,6 +218,10 @@ impl Metrics {
             | Event::Stopped { .. }
             | Event::Trouble { .. } => {}
         }
+    }
+
+    fn note_fetch(&self, outcome: &'static str) {
+        self.secret_fetches.get_or_create(&SecretLabels { outcome }).inc();
     }
 
     /// The text a scrape gets.

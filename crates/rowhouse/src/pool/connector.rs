@@ -3,17 +3,23 @@
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use rowhouse_protocol::backend::ServerError;
 use rowhouse_protocol::frontend;
+use rowhouse_rls::Code;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
+use crate::config::Server;
 use crate::error::{Error, Kind};
 use crate::observe::{Event, Observer};
-use crate::upstream::{ExchangeShape, Link, Login, UpstreamError, connect_with};
+use crate::secrets::{Credentials, Source};
+use crate::upstream::{
+    ExchangeShape, Link, Login, UpstreamError, VettingError, connect, connect_with, examine,
+};
 
 /// The pause after the first failed attempt; it doubles with every further one.
 const BACKOFF_FIRST: Duration = Duration::from_millis(50);
@@ -21,15 +27,38 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// The pause after the server has refused role, password or database.
 const REFUSED_PAUSE: Duration = Duration::from_millis(500);
+/// Times that one request tries newer credentials, when PostgreSQL has refused those before.
+const REFUSALS_MAX: usize = 3;
+/// Credentials that have been good and are refused now are being rotated: for this long, whoever
+/// meets that waits for the new ones as long as it can. After that, and where they never were good,
+/// requests are told at once.
+const ROTATION_MAX: Duration = Duration::from_secs(30);
 /// Attempts at once: PostgreSQL forks for each, and authentication costs it a few milliseconds.
 const ATTEMPTS_MAX: usize = 4;
 
 /// The answer to a lone `Sync` is six bytes; notices may stand before it.
 const PING_ANSWER_BYTES_MAX: usize = 64 * 1024;
 
+/// Where a pool leads, and as whom.
+pub struct Destination {
+    /// The server.
+    pub server: Arc<Server>,
+    /// The database.
+    pub database: String,
+    /// Where role and password come from.
+    pub source: Arc<Source>,
+    /// Set where tenants use roles that the start-up gate cannot have seen: what the operator
+    /// accepts of what speaks against them.
+    pub vetting: Option<Vec<Code>>,
+}
+
 /// Makes the connections of one pool.
 pub struct Connector {
-    login: Login,
+    destination: Destination,
+    /// The version of the credentials whose role was found fit for tenants.
+    vetted: Cell<Option<u64>>,
+    /// The version that is refused here, and since when.
+    refused: Cell<Option<(u64, Instant)>>,
     connect_timeout: Duration,
     observer: Observer,
     attempts: Semaphore,
@@ -39,11 +68,27 @@ pub struct Connector {
     round_trip: Cell<Option<Duration>>,
 }
 
+/// Why an attempt failed.
+enum Setback {
+    /// The way to the server, or the server for the moment: it is tried again.
+    Passing,
+    /// PostgreSQL refuses the credentials, or the gate their role: newer ones may do.
+    Refused(Error),
+    /// An operator must mend it.
+    Final(Error),
+}
+
 impl Connector {
     /// A connector that has not tried yet.
-    pub fn new(login: Login, connect_timeout: Duration, observer: Observer) -> Connector {
+    pub fn new(
+        destination: Destination,
+        connect_timeout: Duration,
+        observer: Observer,
+    ) -> Connector {
         Connector {
-            login,
+            destination,
+            vetted: Cell::new(None),
+            refused: Cell::new(None),
             connect_timeout,
             observer,
             attempts: Semaphore::new(ATTEMPTS_MAX),
@@ -54,18 +99,20 @@ impl Connector {
         }
     }
 
-    /// Where it leads.
-    pub fn login(&self) -> &Login {
-        &self.login
+    /// The server it leads to.
+    pub fn server(&self) -> &Server {
+        &self.destination.server
     }
 
     /// A new connection, tried until the deadline; refusals that trying again cannot mend end it at
-    /// once.
+    /// once. Credentials that PostgreSQL refuses are tried again when there are newer ones: between
+    /// the two halves of a rotation, nobody's request is to fail.
     pub async fn connect(
         &self,
         parameters: &[(&str, &str)],
         deadline: Instant,
     ) -> Result<Link, Error> {
+        let mut refusals = 0;
         loop {
             let permit = timeout_at(deadline, self.attempts.acquire()).await;
             let Ok(Ok(_permit)) = permit else { return Err(self.gave_up()) };
@@ -77,20 +124,88 @@ impl Connector {
                 }
                 sleep_until(not_before).await;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            let budget = left.min(self.connect_timeout);
-            match connect_with(&self.login, budget, parameters).await {
-                Ok(connection) => {
+            let credentials = self.destination.source.current(deadline).await?;
+            match self.attempt(&credentials, parameters, deadline).await {
+                Ok(link) => {
+                    self.destination.source.accepted(&credentials);
+                    self.refused.set(None);
                     self.failures.set(0);
                     self.not_before.set(None);
-                    self.observer.emit(&Event::UpstreamConnected { login: &self.login });
-                    let link = Link::start(connection);
                     self.time_round_trip(&link).await;
                     return Ok(link);
                 }
-                Err(error) => self.note_failure(&error)?,
+                Err(Setback::Passing) => {}
+                Err(Setback::Final(error)) => return Err(error),
+                Err(Setback::Refused(error)) => {
+                    refusals += 1;
+                    if refusals > REFUSALS_MAX || !self.renew(&credentials, deadline).await {
+                        self.pause_after_refusal();
+                        return Err(error);
+                    }
+                }
             }
         }
+    }
+
+    /// One attempt with these credentials.
+    async fn attempt(
+        &self,
+        credentials: &Credentials,
+        parameters: &[(&str, &str)],
+        deadline: Instant,
+    ) -> Result<Link, Setback> {
+        let login = Login {
+            server: Arc::clone(&self.destination.server),
+            database: self.destination.database.clone(),
+            role: credentials.role.clone(),
+            password: credentials.password.clone(),
+        };
+        let left = || deadline.saturating_duration_since(Instant::now()).min(self.connect_timeout);
+        self.vet(&login, credentials, left()).await?;
+        let connected = connect_with(&login, left(), parameters).await;
+        let connection = connected.map_err(|error| self.setback(&login, &error))?;
+        self.observer.emit(&Event::UpstreamConnected { login: &login });
+        Ok(Link::start(connection))
+    }
+
+    /// Examines the role of new credentials before anything of a tenant runs as it, on a connection
+    /// of its own: the session parameters of others are not for the catalog's queries.
+    async fn vet(
+        &self,
+        login: &Login,
+        credentials: &Credentials,
+        budget: Duration,
+    ) -> Result<(), Setback> {
+        let Some(accepted) = &self.destination.vetting else { return Ok(()) };
+        if self.vetted.get() == Some(credentials.version) {
+            return Ok(());
+        }
+        let mut connection =
+            connect(login, budget).await.map_err(|error| self.setback(login, &error))?;
+        let examined = timeout(budget, examine(&mut connection)).await;
+        let examined = examined.unwrap_or_else(|_| {
+            let text = "the examination of its role took too long".to_owned();
+            Err(VettingError::Upstream(UpstreamError::Network(text)))
+        });
+        let mut findings = match examined {
+            Ok(findings) => findings,
+            Err(VettingError::Upstream(error)) => return Err(self.setback(login, &error)),
+            Err(VettingError::Rows(error)) => {
+                return Err(Setback::Final(Error::internal(error)));
+            }
+        };
+        findings.retain(|finding| !accepted.contains(&finding.code));
+        if findings.is_empty() {
+            self.vetted.set(Some(credentials.version));
+            return Ok(());
+        }
+        let found: Vec<String> =
+            findings.iter().map(|found| format!("{}: {}", found.code, found.message)).collect();
+        let found = found.join("; ");
+        let reason = format!("the gate refuses role {} for tenants: {found}", login.role);
+        self.observer.emit(&Event::UpstreamRefused { login, reason: &reason });
+        let public = "The role of this secret may not serve tenants.";
+        Err(Setback::Refused(Error::new(Kind::SecretRefused, public).because(reason)))
     }
 
     /// The shortest way to the server and back that was seen: what a statement cannot be blamed
@@ -113,23 +228,42 @@ impl Connector {
         }
     }
 
-    /// Remembers a failure; `Err` when trying again is of no use.
-    fn note_failure(&self, error: &UpstreamError) -> Result<(), Error> {
+    /// Waits for newer credentials than those that were refused.
+    async fn renew(&self, refused: &Credentials, deadline: Instant) -> bool {
+        let now = Instant::now();
+        let since = match self.refused.get() {
+            Some((version, since)) if version == refused.version => since,
+            _ => now,
+        };
+        self.refused.set(Some((refused.version, since)));
+        let source = &self.destination.source;
+        let patient = source.were_accepted(refused) && now < since + ROTATION_MAX;
+        source.refused(refused, patient, deadline).await.is_some()
+    }
+
+    /// Each attempt costs the server a process, and a wrong password stays wrong for a while.
+    fn pause_after_refusal(&self) {
+        self.not_before.set(Some(Instant::now() + REFUSED_PAUSE));
+    }
+
+    /// Remembers a failure, and says whether trying again is of use.
+    fn setback(&self, login: &Login, error: &UpstreamError) -> Setback {
         let text = error.to_string();
-        self.observer.emit(&Event::UpstreamRefused { login: &self.login, reason: &text });
+        self.observer.emit(&Event::UpstreamRefused { login, reason: &text });
+        *self.last_failure.borrow_mut() = text.clone();
         if let Some(refusal) = error.server().and_then(|server| self.final_refusal(server)) {
-            // Each attempt costs the server a process, and a wrong password stays wrong for a
-            // while.
-            self.not_before.set(Some(Instant::now() + REFUSED_PAUSE));
-            *self.last_failure.borrow_mut() = text.clone();
-            return Err(refusal.because(text));
+            let refusal = refusal.because(text);
+            if refusal.kind() == Kind::SecretRefused {
+                return Setback::Refused(refusal);
+            }
+            self.pause_after_refusal();
+            return Setback::Final(refusal);
         }
         let failures = self.failures.get();
         self.failures.set(failures.saturating_add(1));
         let pause = BACKOFF_FIRST.saturating_mul(1 << failures.min(6)).min(BACKOFF_MAX);
         self.not_before.set(Some(Instant::now() + pause));
-        *self.last_failure.borrow_mut() = text;
-        Ok(())
+        Setback::Passing
     }
 
     /// Refusals that an operator must mend: a wrong password, a missing database, a role that may
@@ -139,7 +273,7 @@ impl Connector {
         match code.as_str() {
             "3D000" => Some(Error::new(
                 Kind::DatabaseUnknown,
-                format!("database \"{}\" does not exist", self.login.database),
+                format!("database \"{}\" does not exist", self.destination.database),
             )),
             "28P01" | "28000" => Some(Error::new(
                 Kind::SecretRefused,

@@ -279,7 +279,7 @@ async fn clean(pool: Rc<Pool>, mut member: Member, permit: OwnedSemaphorePermit)
         pool.exclusive.idle.borrow_mut().push(Idle { member, since: Instant::now() });
     } else {
         if member.link.is_open() {
-            cancel(&pool.login().server, member.link.backend()).await;
+            cancel(pool.server(), member.link.backend()).await;
         }
         member.link.close("reset failed");
     }

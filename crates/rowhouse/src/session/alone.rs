@@ -163,7 +163,7 @@ impl Run<'_> {
         let request = self.request(&types, parse_prologue, Naming::Unnamed);
         let shape = shape(request.commands(), self.is_atomic(), self.statement.result_bytes_max);
         let link = lease.link().map_err(Failure::Refused)?.clone();
-        let server = &self.pool.login().server;
+        let server = self.pool.server();
         let build = |buf: &mut BytesMut| write_request(buf, &request);
         let reply = exchange_within(self.hung_after, server, &link, shape, build).await?;
         let answer = read_answer(&reply, request.before(), None);

@@ -77,7 +77,7 @@ impl Session {
         let build = |buf: &mut BytesMut| write_sets(buf, opening, sets, entry);
         // The server's timeout starts anew with each set; this one is for all of them.
         let limit = limits.statement_timeout + HUNG_GRACE;
-        let reply = exchange_within(limit, &pool.login().server, &link, shape, build).await?;
+        let reply = exchange_within(limit, pool.server(), &link, shape, build).await?;
         let answers = read_answers(&reply, before, sets.len(), None);
         if matches!(answers, Err(Failure::Prologue(_))) {
             lease.forget_prologue();

@@ -81,7 +81,7 @@ impl Session {
         let link = lease.link()?.clone();
         let shape = shape(1 + usize::from(!prologue.is_empty()), true, 0);
         let limit = self.config.limits.statement_timeout + HUNG_GRACE;
-        let server = &pool.login().server;
+        let server = pool.server();
         let reply = exchange_within(limit, server, &link, shape, |buf| {
             write_command(buf, "BEGIN")?;
             write_opening(buf, opening)?;
@@ -390,7 +390,7 @@ impl Session {
             None => return Err(Failure::NotCommitted("the connection is gone".to_owned())),
         };
         let limit = self.config.limits.statement_timeout + HUNG_GRACE;
-        let server = &transaction.pool.login().server;
+        let server = transaction.pool.server();
         let reply = exchange_within(limit, server, &link, shape, build).await;
         match &reply {
             Ok(reply) => transaction.status.set(reply.status),
@@ -448,8 +448,10 @@ impl Transaction {
     }
 
     fn fits(&self, target: &Target) -> Result<(), Error> {
-        let (own, named) = (self.target.key, target.key);
-        let same_place = own.resource == named.resource && own.secret == named.secret;
+        let (own, named) = (&self.target.key, &target.key);
+        let same_place = own.resource == named.resource
+            && own.secret == named.secret
+            && own.tenant == named.tenant;
         if !same_place || (target.database_named && own.database != named.database) {
             return Err(Error::new(
                 Kind::Invalid,

@@ -124,6 +124,23 @@ async fn ask_for_tls(mut stream: TcpStream) -> Result<TcpStream, UpstreamError> 
     }
 }
 
+/// Whether a server is there, without logging in: it answers a question about TLS.
+pub async fn knock(server: &Server, timeout: Duration) -> bool {
+    let attempt = async {
+        match open(server).await? {
+            // The way through TLS has answered already.
+            Stream::Tls(_) => Ok(()),
+            mut stream => {
+                let mut request = BytesMut::new();
+                frontend::ssl_request(&mut request);
+                stream.write_all(&request).await?;
+                stream.read_u8().await.map(drop).map_err(UpstreamError::from)
+            }
+        }
+    };
+    matches!(tokio::time::timeout(timeout, attempt).await, Ok(Ok(())))
+}
+
 /// Asks the server to cancel what a backend runs. Whether it hit anything is not told.
 pub async fn cancel(server: &Server, key: &BackendKey) {
     let attempt = async {

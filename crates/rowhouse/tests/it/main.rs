@@ -33,6 +33,7 @@ mod postgres;
 mod process;
 mod rls;
 mod schema;
+mod secrets;
 mod seeds;
 mod shutdown;
 mod signature;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         cluster::cases(),
         config::cases(),
         cli::cases(),
+        secrets::cases(),
         corridor::cases(),
         bad_input::cases(),
         data_api::cases(),

@@ -3,13 +3,14 @@
 use super::{File, Finding};
 
 /// The modules from the bottom up: one may name only what stands before it.
-const LAYERS: [&[&str]; 16] = [
+const LAYERS: [&[&str]; 17] = [
     &["error"],
     &["config"],
     &["observe"],
     &["net"],
     &["jwks"],
     &["identity"],
+    &["secrets"],
     &["upstream"],
     &["pool"],
     &["session"],

@@ -8,7 +8,7 @@ use toml_edit::Value;
 use crate::app::Endpoints;
 use crate::cli::{DATA_DIR, Dev, Failure};
 use crate::cluster::{Cluster, DataDir, SUPERUSER, SUPERUSER_PASSWORD_FILE};
-use crate::config::{DEV_ACCESS_KEYS, DEV_SECRET, Server, ServerAddress};
+use crate::config::{DEV_ACCESS_KEYS, DEV_SECRET, Server, ServerAddress, escape_references};
 use crate::demo;
 
 /// The resource that callers name.
@@ -177,5 +177,5 @@ fn secrets(demo: bool) -> String {
 
 /// A TOML string, whatever is in it.
 fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
+    Value::from(escape_references(text)).to_string()
 }

@@ -3,6 +3,8 @@
 mod defaults;
 mod issuers;
 mod problems;
+mod references;
+mod sources;
 mod values;
 
 use super::*;

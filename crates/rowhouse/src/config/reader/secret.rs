@@ -3,7 +3,8 @@
 use rowhouse_tenancy::secret::Secret;
 
 use super::Section;
-use super::value::Written;
+use super::reference::without_line_end;
+use super::value::{Text, Written};
 use crate::config::raw;
 
 /// The three keys of one secret.
@@ -57,7 +58,7 @@ impl Section<'_> {
     pub fn file_text(&self, key: &str, name: &str) -> Option<String> {
         let path = self.reader.source.resolve(name);
         match raw::read_named(&path) {
-            Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Ok(text) => Some(without_line_end(&text).to_owned()),
             Err(error) => {
                 self.problem(key, format!("cannot read {}: {error}", path.display()));
                 None
@@ -68,7 +69,7 @@ impl Section<'_> {
     fn secret_in_place(&self, key: &'static str, written: &Written<'_>) -> Option<Secret> {
         self.list(key, &"***".into(), &written.place);
         let text = written.as_text();
-        if text.is_none() {
+        if text.is_none() && !matches!(written.text, Text::Broken) {
             self.problem(key, "must be a text in quotes");
         }
         self.not_empty(key, text?)

@@ -1,7 +1,7 @@
 //! One section of the file and the questions it answers.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use toml_edit::{Item, TableLike, Value};
 
 use super::value::{Text, Written};
-use super::{OVERRIDE_PREFIX, OVERRIDE_SEPARATOR, Reader};
+use super::{OVERRIDE_PREFIX, OVERRIDE_SEPARATOR, Reader, reference};
 use crate::config::problem::Place;
 use crate::config::suggest;
 use crate::config::units::{parse_duration, parse_size, write_duration};
@@ -30,6 +30,8 @@ pub struct Section<'r> {
     /// Blocks in `[[ ]]` have no names that a variable could use.
     overridable: bool,
     asked: RefCell<BTreeSet<&'static str>>,
+    /// Keys whose values hold references, with what was written.
+    references: RefCell<BTreeMap<&'static str, String>>,
     lines: RefCell<String>,
     children: RefCell<String>,
 }
@@ -46,6 +48,7 @@ impl<'r> Section<'r> {
             span: None,
             overridable: false,
             asked: RefCell::default(),
+            references: RefCell::default(),
             lines: RefCell::default(),
             children: RefCell::default(),
         }
@@ -237,6 +240,11 @@ impl<'r> Section<'r> {
         Some(self.reader.source.resolve(&name))
     }
 
+    /// The folder that relative names begin at.
+    pub fn folder(&self) -> PathBuf {
+        self.reader.source.resolve("")
+    }
+
     /// A variable that other programs have a meaning for, as PGHOST.
     pub fn foreign_variable(&self, name: &str) -> Option<&'r str> {
         self.reader.variable(name).filter(|value| !value.is_empty())
@@ -268,7 +276,11 @@ impl<'r> Section<'r> {
     /// Adds a line to what is in force.
     pub fn list(&self, key: &str, value: &Value, place: &Place) {
         // A key or a text that breaks the line cannot be written here: keys are ours, texts quoted.
-        let _ = writeln!(self.lines.borrow_mut(), "{key} = {value} # {place}");
+        let mut lines = self.lines.borrow_mut();
+        let _ = match self.references.borrow().get(key) {
+            Some(written) => writeln!(lines, "{key} = {written} # {place}"),
+            None => writeln!(lines, "{key} = {value} # {place}"),
+        };
     }
 
     /// Where a key was written, or where it should have been.
@@ -308,12 +320,15 @@ impl<'r> Section<'r> {
     /// What was written for a key: the environment wins over the file, the file over the default.
     pub(super) fn written(&self, key: &'static str) -> Option<Written<'r>> {
         self.ask(key);
-        if let Some(variable) = self.overriding_variable(key) {
-            let text = self.reader.variable(&variable)?;
-            return Some(Written { text: Text::Variable(text), place: self.place(key) });
-        }
-        let item = self.item(key).or_else(|| self.default_item(key))?;
-        Some(Written { text: Text::Toml(item), place: self.place(key) })
+        let text = match self.overriding_variable(key) {
+            Some(variable) => Text::Variable(self.reader.variable(&variable)?),
+            None => Text::Toml(self.item(key).or_else(|| self.default_item(key))?),
+        };
+        let text = reference::expand(self.reader, text).unwrap_or_else(|message| {
+            self.problem(key, message);
+            Text::Broken
+        });
+        Some(Written { text, place: self.place(key) })
     }
 
     fn parsed<T>(
@@ -323,8 +338,11 @@ impl<'r> Section<'r> {
         read: impl Fn(&Written<'r>) -> Option<T>,
     ) -> Option<T> {
         let written = self.written(key)?;
+        if let Text::Replaced { written, .. } | Text::ReplacedList { written, .. } = &written.text {
+            self.references.borrow_mut().insert(key, written.clone());
+        }
         let value = read(&written);
-        if value.is_none() {
+        if value.is_none() && !matches!(written.text, Text::Broken) {
             let message = format!("must be {expected}, not {}", written.found());
             self.reader.problem(written.place, self.child_path(key), message);
         }

@@ -18,14 +18,32 @@ pub enum Text<'r> {
     Toml(&'r Item),
     /// The environment, where everything is text.
     Variable(&'r str),
+    /// A text with references, and what it says with them replaced.
+    Replaced {
+        /// What it says. Not to be printed.
+        content: String,
+        /// What was written, as TOML.
+        written: String,
+    },
+    /// The same for a list.
+    ReplacedList {
+        /// What it says. Not to be printed.
+        content: Vec<String>,
+        /// What was written, as TOML.
+        written: String,
+    },
+    /// References that cannot be replaced, which has been reported.
+    Broken,
 }
 
-impl<'r> Written<'r> {
+impl Written<'_> {
     /// A text.
-    pub fn as_text(&self) -> Option<&'r str> {
+    pub fn as_text(&self) -> Option<&str> {
         match &self.text {
             Text::Toml(item) => item.as_str(),
             Text::Variable(text) => Some(text),
+            Text::Replaced { content, .. } => Some(content),
+            Text::ReplacedList { .. } | Text::Broken => None,
         }
     }
 
@@ -34,6 +52,8 @@ impl<'r> Written<'r> {
         match &self.text {
             Text::Toml(item) => item.as_integer().and_then(|number| u64::try_from(number).ok()),
             Text::Variable(text) => text.trim().parse().ok(),
+            Text::Replaced { content, .. } => content.trim().parse().ok(),
+            Text::ReplacedList { .. } | Text::Broken => None,
         }
     }
 
@@ -42,6 +62,8 @@ impl<'r> Written<'r> {
         match &self.text {
             Text::Toml(item) => item.as_bool(),
             Text::Variable(text) => text.trim().parse().ok(),
+            Text::Replaced { content, .. } => content.trim().parse().ok(),
+            Text::ReplacedList { .. } | Text::Broken => None,
         }
     }
 
@@ -56,6 +78,9 @@ impl<'r> Written<'r> {
                 let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
                 Some(parts.map(str::to_owned).collect())
             }
+            Text::Replaced { content, .. } => Some(vec![content.clone()]),
+            Text::ReplacedList { content, .. } => Some(content.clone()),
+            Text::Broken => None,
         }
     }
 
@@ -63,6 +88,10 @@ impl<'r> Written<'r> {
     pub fn found(&self) -> String {
         match &self.text {
             Text::Variable(text) => format!("{text:?}"),
+            Text::Replaced { written, .. } | Text::ReplacedList { written, .. } => {
+                format!("what {written} stands for")
+            }
+            Text::Broken => "what cannot be read".to_owned(),
             Text::Toml(Item::Value(value)) if !value.is_array() && !value.is_inline_table() => {
                 value.to_string().trim().to_owned()
             }

@@ -95,7 +95,8 @@ const REPLACED: &[(&str, &str, &str)] = &[
     (
         "password = 'hunter2-role',",
         "",
-        "3: secret[0].password: is needed: add password, password_file or password_env",
+        "3: secret[0].password: is needed: add password, password_file or password_env; or \
+         credentials_file or aws_secret_id instead of role and password",
     ),
     (
         "password = 'hunter2-role'",

@@ -3,7 +3,7 @@
 use rowhouse_tenancy::sts::RoleArn;
 
 use super::*;
-use crate::config::{AccessKeyGrant, ServerAddress, ServerTls};
+use crate::config::{AccessKeyGrant, SecretSource, ServerAddress, ServerTls};
 
 #[test]
 fn the_environment_wins_over_the_file() {
@@ -79,7 +79,8 @@ fn secrets_come_from_variables_and_files() {
     std::fs::remove_dir_all(&folder).unwrap();
 
     let secret = loaded.config.secrets.first().unwrap();
-    assert_eq!(secret.password.expose(), "from a file");
+    let SecretSource::Fixed { password, .. } = &secret.source else { panic!("{secret:?}") };
+    assert_eq!(password.expose(), "from a file");
     let key = loaded.config.access_keys.first().unwrap();
     assert_eq!(key.secret.expose(), "sixteen characters");
     assert!(matches!(key.grants, AccessKeyGrant::App));
