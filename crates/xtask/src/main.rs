@@ -5,6 +5,7 @@ use std::process::ExitCode;
 mod bench;
 mod ci;
 mod conformance;
+mod fuzz;
 mod gateway;
 mod majors;
 mod node;
@@ -33,6 +34,8 @@ cargo xtask COMMAND
                         python node; ARGS go to its runner, without SUITE to boto3's
                         pytest (`cargo xtask conformance -k tenant -x`)
   majors [MAJOR...]     boto3 and the trials on every supported PostgreSQL: 15 16 17 18
+  fuzz TARGET [--seconds N]
+                        libFuzzer on a parser or on `all`; needs nightly and cargo-fuzz
   bench [OPTIONS]       requests/s and CPU against pgbench and PgBouncer, see bench/README.md;
                         --rounds N --seconds N --connections N,N --json FILE
 ";
@@ -63,6 +66,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
         "bench" => bench::run(&root, rest),
         "conformance" => conformance::run(&root, rest),
         "majors" => majors::run(&root, rest),
+        "fuzz" => fuzz::run(&root, rest),
         "help" | "--help" | "-h" => {
             terminal::print(USAGE);
             Ok(())

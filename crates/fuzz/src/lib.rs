@@ -1,0 +1,42 @@
+//! What must hold of every input: the parsers that strangers feed, as functions of bytes.
+//!
+//! Each entry takes any bytes, runs one of the pure crates on them, and fails by an assertion when
+//! something is untrue that has to be true of all of them. cargo-fuzz drives them from `fuzz/`, the
+//! tests here with its corpus and some thousand changes of it. Nothing depends on this crate.
+
+mod backend;
+mod body;
+mod field;
+mod jwt;
+mod sigv4;
+mod sql;
+
+pub use backend::backend;
+pub use body::body;
+pub use field::field;
+pub use jwt::jwt;
+pub use sigv4::sigv4;
+pub use sql::sql;
+
+/// A property of all inputs.
+pub type Entry = fn(&[u8]);
+
+/// Every entry by the name of its target and of its folder in the corpus.
+pub const ENTRIES: [(&str, Entry); 6] = [
+    ("backend", backend),
+    ("body", body),
+    ("field", field),
+    ("jwt", jwt),
+    ("sigv4", sigv4),
+    ("sql", sql),
+];
+
+/// Whether the bytes are one JSON object, as every body that leaves the gateway is.
+fn json_object(bytes: &[u8]) -> serde_json::Map<String, serde_json::Value> {
+    let parsed = serde_json::from_slice(bytes);
+    assert!(parsed.is_ok(), "not JSON: {}", String::from_utf8_lossy(bytes));
+    parsed.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
