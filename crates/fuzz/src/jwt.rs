@@ -36,7 +36,10 @@ fn verifier(tenant_claim: &str) -> Option<Verifier> {
     let config = VerifierConfig {
         audiences: vec!["rowhouse".to_owned()],
         issuer: None,
+        audience_claim: "aud".to_owned(),
         tenant_claim: tenant_claim.to_owned(),
+        role_claim: Some("role".to_owned()),
+        tier_claim: Some("/app/tier".to_owned()),
         leeway_s: LEEWAY_S,
         keys: vec![key("h", Algorithm::HS256, SECRET)?, key("r", Algorithm::RS256, RSA)?],
     };

@@ -7,28 +7,34 @@
 mod backend;
 mod body;
 mod field;
+mod jwks;
 mod jwt;
 mod sigv4;
 mod sql;
+mod sts;
 
 pub use backend::backend;
 pub use body::body;
 pub use field::field;
+pub use jwks::jwks;
 pub use jwt::jwt;
 pub use sigv4::sigv4;
 pub use sql::sql;
+pub use sts::sts;
 
 /// A property of all inputs.
 pub type Entry = fn(&[u8]);
 
 /// Every entry by the name of its target and of its folder in the corpus.
-pub const ENTRIES: [(&str, Entry); 6] = [
+pub const ENTRIES: [(&str, Entry); 8] = [
     ("backend", backend),
     ("body", body),
     ("field", field),
+    ("jwks", jwks),
     ("jwt", jwt),
     ("sigv4", sigv4),
     ("sql", sql),
+    ("sts", sts),
 ];
 
 /// Whether the bytes are one JSON object, as every body that leaves the gateway is.
