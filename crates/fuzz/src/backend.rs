@@ -72,8 +72,9 @@ impl Answer {
                 result_set_options: ResultSetOptions::default(),
                 records_format,
                 result_bytes_max: RESULT_BYTES_MAX,
+                strict: body.len() % 2 == 1,
             };
-            ResponseWriter::new(&options, Some(&columns)).ok()
+            ResponseWriter::new(&options, Some(&columns), &[]).ok()
         });
         self.writers = writers.collect();
         self.columns = Some(columns);

@@ -32,7 +32,7 @@ pub fn field(data: &[u8]) {
     };
     for type_oid in [element, array] {
         let mut out = b"before".to_vec();
-        FieldType::of(type_oid, options_of).write(&mut out, Some(value));
+        FieldType::of(type_oid, None, options_of).write(&mut out, Some(value));
         let field = out.strip_prefix(b"before").unwrap_or_default();
         // SDKs refuse a field of two members, and of none.
         let members = json_object(field);
