@@ -140,14 +140,11 @@ def test_no_value_is_echoed():
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/execute", "/Execute/", "/Attic", "/%00", "/ExecuteStatement"]
+    "path", ["/execute", "/Execute/", "/Attic", "/%00", "/ExecuteStatement"]
 )
 def test_unknown_operations(path):
     status, name, _ = post(path, b"{}", {"Authorization": f"Bearer {token('1')}"})
-    # The root belongs to STS, which has names of its own for what it does not know.
-    assert (status, name) == (404, "UnknownOperationException") or (
-        path == "/" and status in (400, 404)
-    )
+    assert (status, name) == (404, "UnknownOperationException")
 
 
 def test_the_deprecated_operation_is_refused():

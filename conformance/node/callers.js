@@ -4,12 +4,15 @@
  * `rowhouse dev` writes where its doors are into DATA_DIR/endpoints.json.
  */
 
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { ExecuteStatementCommand, RDSDataClient } from "@aws-sdk/client-rds-data";
+import { fromTokenFile } from "@aws-sdk/credential-provider-web-identity";
 
 const DATA_DIR = process.env.ROWHOUSE_DATA_DIR ?? ".rowhouse";
+const PROGRAM = process.env.ROWHOUSE_PROGRAM ?? "rowhouse";
 
 export const REGION = "us-east-1";
 export const DATABASE = "postgres";
@@ -41,6 +44,35 @@ export const signedBy = (accessKeyId, more = {}) => ({
 export const app = (more) => new RDSDataClient(signedBy("ROWHOUSEDEV", more));
 /** An operator: no tenant, only a database role. */
 export const admin = (more) => new RDSDataClient(signedBy("ROWHOUSEADMIN", more));
+
+/** A file with a tenant's JWT, for as long as `use` runs. */
+export async function withTokenFile(tenant, use) {
+  const file = join(DATA_DIR, `conformance-node-${process.pid}-${tenant}`);
+  const words = ["token", "--tenant", tenant, "--data-dir", DATA_DIR];
+  writeFileSync(file, execFileSync(PROGRAM, words));
+  try {
+    return await use(file);
+  } finally {
+    rmSync(file);
+  }
+}
+
+/** What a role for web identities is called: the gateway takes any. */
+export const ROLE_ARN = "arn:aws:iam::123456789012:role/tenant";
+
+/** Temporary credentials of a tenant, from the gateway's STS. */
+export const credentialsOf = (tenant) =>
+  withTokenFile(tenant, (webIdentityTokenFile) =>
+    fromTokenFile({
+      webIdentityTokenFile,
+      roleArn: ROLE_ARN,
+      clientConfig: { endpoint: ENDPOINT, region: REGION },
+    })(),
+  );
+
+/** A tenant: whatever it sends, it stays this tenant. */
+export const signedByTenant = async (tenant) =>
+  signedBy(undefined, { credentials: await credentialsOf(tenant) });
 
 const operator = admin();
 

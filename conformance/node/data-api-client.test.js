@@ -6,11 +6,12 @@ import { after, before, beforeEach, test } from "node:test";
 
 import {
   AS_ADMIN,
-  TARGET,
   asAdmin,
   dropSchema,
   freshSchema,
   signedBy,
+  signedByTenant,
+  TARGET,
   wallOff,
 } from "./callers.js";
 
@@ -20,9 +21,9 @@ require("aws-sdk/lib/maintenance_mode_message").suppress = true;
 const createClient = require("data-api-client");
 
 const SCHEMA = "conformance_dac";
-const open = (accessKeyId, target, more = {}) =>
-  createClient({ engine: "pg", ...target, options: signedBy(accessKeyId), ...more });
-const client = open("ROWHOUSEADMIN", AS_ADMIN);
+const open = (options, target, more = {}) =>
+  createClient({ engine: "pg", ...target, options, ...more });
+const client = open(signedBy("ROWHOUSEADMIN"), AS_ADMIN);
 const UUID = "7f6d1fd1-4d5c-4a7b-8a0e-000000000001";
 
 before(async () => {
@@ -114,7 +115,7 @@ test("dates: as instants, as local times, as texts", async () => {
   const [instants] = (await client.query(sql)).records;
   assert.equal(instants.day.toISOString(), "2024-02-29T00:00:00.000Z");
   assert.equal(instants.at.toISOString(), "2024-01-15T10:30:00.000Z");
-  const formatted = (formatOptions) => open("ROWHOUSEADMIN", AS_ADMIN, { formatOptions });
+  const formatted = (formatOptions) => open(signedBy("ROWHOUSEADMIN"), AS_ADMIN, { formatOptions });
   const [texts] = (await formatted({ deserializeDate: false }).query(sql)).records;
   assert.deepEqual(texts, { day: "2024-02-29", at: "2024-01-15 10:30:00" });
   const [local] = (await formatted({ treatAsLocalDate: true }).query(sql)).records;
@@ -187,7 +188,7 @@ test("an application says its tenant first in the transaction", async () => {
   for (const tenant of [1, 2]) {
     await client.query(`insert into ${SCHEMA}.thing (tenant_id) values (:tenant)`, { tenant });
   }
-  const application = open("ROWHOUSEDEV", TARGET);
+  const application = open(signedBy("ROWHOUSEDEV"), TARGET);
   const [, seen] = await application
     .transaction()
     .query("select set_config('app.current_tenant', :tenant, true)", { tenant: "2" })
@@ -195,4 +196,15 @@ test("an application says its tenant first in the transaction", async () => {
     .commit();
   assert.deepEqual(seen.records, [{ tenant_id: 2 }]);
   assert.deepEqual((await application.query(`select * from ${SCHEMA}.thing`)).records, []);
+});
+
+test("a tenant needs to say nothing, and cannot say anything else", async () => {
+  for (const tenant of [1, 2]) {
+    await client.query(`insert into ${SCHEMA}.thing (tenant_id) values (:tenant)`, { tenant });
+  }
+  const tenant = open(await signedByTenant("2"), TARGET);
+  const { records } = await tenant.query(`select tenant_id from ${SCHEMA}.thing`);
+  assert.deepEqual(records, [{ tenant_id: 2 }]);
+  const other = tenant.query("set app.current_tenant = 1");
+  await assert.rejects(other, { code: "DatabaseErrorException", message: /SQLState: 42501$/ });
 });

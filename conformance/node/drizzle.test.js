@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 
 import { and, asc, eq, gt, inArray, relations, sql } from "drizzle-orm";
+import { RDSDataClient } from "@aws-sdk/client-rds-data";
 import { drizzle } from "drizzle-orm/aws-data-api/pg";
 import {
   bigserial,
@@ -29,13 +30,14 @@ import {
 } from "drizzle-orm/pg-core";
 
 import {
-  AS_ADMIN,
-  TARGET,
   admin,
   app,
+  AS_ADMIN,
   asAdmin,
   dropSchema,
   freshSchema,
+  signedByTenant,
+  TARGET,
   wallOff,
 } from "./callers.js";
 
@@ -351,4 +353,19 @@ test("an application says its tenant first in the transaction", async () => {
     [2, 4],
   );
   assert.deepEqual(await client.select().from(orders), [], "no tenant, no rows");
+});
+
+test("a tenant needs to say nothing, and cannot say anything else", async () => {
+  await db.insert(orders).values([
+    { id: 1, tenantId: 1, item: "one" },
+    { id: 2, tenantId: 2, item: "two" },
+  ]);
+  const tenant = drizzle(new RDSDataClient(await signedByTenant("2")), TARGET);
+  assert.deepEqual(await tenant.select({ id: orders.id }).from(orders), [{ id: 2 }]);
+  const tries = [
+    () => tenant.insert(orders).values({ id: 3, tenantId: 1, item: "x" }),
+    () => tenant.execute(sql`set app.current_tenant = 1`),
+    () => tenant.transaction((tx) => tx.execute(sql`set local app.current_tenant = 1`)),
+  ];
+  for (const attempt of tries) await assert.rejects(attempt, because(/SQLState: 42501$/));
 });

@@ -9,23 +9,24 @@ import { DataApiDialect } from "kysely-data-api";
 
 import {
   AS_ADMIN,
-  TARGET,
   asAdmin,
   dropSchema,
   freshSchema,
   signedBy,
+  signedByTenant,
+  TARGET,
   wallOff,
 } from "./callers.js";
 
 const SCHEMA = "conformance_kysely";
-const open = (accessKeyId, target) =>
+const open = (config, target) =>
   new Kysely({
     dialect: new DataApiDialect({
       mode: "postgres",
-      driver: { client: new RDSData(signedBy(accessKeyId)), ...target },
+      driver: { client: new RDSData(config), ...target },
     }),
   });
-const plain = open("ROWHOUSEADMIN", AS_ADMIN);
+const plain = open(signedBy("ROWHOUSEADMIN"), AS_ADMIN);
 const db = plain.withSchema(SCHEMA);
 
 before(async () => {
@@ -242,11 +243,24 @@ test("an application says its tenant first in the transaction", async () => {
     .insertInto("pet")
     .values([1, 2].map((tenant_id) => ({ owner: 1, species: "cat", tenant_id })))
     .execute();
-  const client = open("ROWHOUSEDEV", TARGET).withSchema(SCHEMA);
+  const client = open(signedBy("ROWHOUSEDEV"), TARGET).withSchema(SCHEMA);
   const seen = await client.transaction().execute(async (trx) => {
     await sql`select set_config('app.current_tenant', ${"2"}, true)`.execute(trx);
     return trx.selectFrom("pet").select("tenant_id").execute();
   });
   assert.deepEqual(seen, [{ tenant_id: 2 }]);
   assert.deepEqual(await client.selectFrom("pet").selectAll().execute(), []);
+});
+
+test("a tenant needs to say nothing, and cannot say anything else", async () => {
+  await db.insertInto("person").values({ first_name: "owner" }).execute();
+  const pets = [1, 2].map((tenant_id) => ({ owner: 1, species: "cat", tenant_id }));
+  await db.insertInto("pet").values(pets).execute();
+  const tenant = open(await signedByTenant("2"), TARGET).withSchema(SCHEMA);
+  const seen = await tenant.selectFrom("pet").select("tenant_id").execute();
+  assert.deepEqual(seen, [{ tenant_id: 2 }]);
+  const updated = await tenant.updateTable("pet").set({ species: "dog" }).executeTakeFirst();
+  assert.equal(updated.numUpdatedRows, 1n);
+  const other = sql`select set_config('app.current_tenant', ${"1"}, false)`;
+  await assert.rejects(other.execute(tenant), /SQLState: 42501$/);
 });

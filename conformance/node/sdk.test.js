@@ -20,14 +20,18 @@ import {
 } from "@aws-sdk/client-rds-data";
 
 import {
-  AS_ADMIN,
-  TARGET,
   admin,
   app,
+  AS_ADMIN,
   dropSchema,
+  ENDPOINT,
   freshSchema,
+  REGION,
+  ROLE_ARN,
   secretArn,
   signedBy,
+  TARGET,
+  withTokenFile,
 } from "./callers.js";
 
 const SCHEMA = "conformance_sdk";
@@ -291,4 +295,42 @@ test("many calls at once on one client", async () => {
     answers,
     answers.map((_, index) => ({ longValue: index })),
   );
+});
+
+test("a tenant by its environment alone", async () => {
+  await withTokenFile("2", async (AWS_WEB_IDENTITY_TOKEN_FILE) => {
+    const names = Object.keys(process.env).filter((name) => name.startsWith("AWS_"));
+    for (const name of names) delete process.env[name];
+    Object.assign(process.env, {
+      AWS_WEB_IDENTITY_TOKEN_FILE,
+      AWS_ROLE_ARN: ROLE_ARN,
+      AWS_REGION: REGION,
+      AWS_ENDPOINT_URL_STS: ENDPOINT,
+      AWS_ENDPOINT_URL_RDS_DATA: ENDPOINT,
+    });
+    const tenant = new RDSData({});
+    const sql = "select tenant_name from tenant";
+    const { records } = await tenant.executeStatement({ ...TARGET, sql });
+    assert.deepEqual(records, [[{ stringValue: "Tenant2" }]]);
+    const other = tenant.executeStatement({ ...TARGET, sql: "set app.current_tenant = 1" });
+    await assert.rejects(other, { name: "DatabaseErrorException", message: /SQLState: 42501$/ });
+  });
+});
+
+test("a result is all that data-api-client's second version looks at", async () => {
+  const sql = "select '{1,2}'::int[] as a, '[1]'::jsonb as b, date '2024-02-29' as c, 'x' as b";
+  const { records, columnMetadata } = await execute(sql, { includeResultMetadata: true });
+  const seen = columnMetadata.map(({ label, typeName }) => [label, typeName]);
+  assert.deepEqual(seen, [
+    ["a", "_int4"],
+    ["b", "jsonb"],
+    ["c", "date"],
+    ["b", "text"],
+  ]);
+  assert.deepEqual(records[0].map(Object.keys), [
+    ["arrayValue"],
+    ["stringValue"],
+    ["stringValue"],
+    ["stringValue"],
+  ]);
 });

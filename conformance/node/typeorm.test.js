@@ -7,12 +7,13 @@ import typeorm from "typeorm";
 
 import {
   AS_ADMIN,
-  REGION,
-  TARGET,
   asAdmin,
   dropSchema,
   freshSchema,
+  REGION,
   signedBy,
+  signedByTenant,
+  TARGET,
   wallOff,
 } from "./callers.js";
 
@@ -69,7 +70,7 @@ const Order = new EntitySchema({
   },
 });
 
-const open = (accessKeyId, { resourceArn, secretArn, database }, more = {}) =>
+const open = (serviceConfigOptions, { resourceArn, secretArn, database }, more = {}) =>
   new DataSource({
     type: "aurora-postgres",
     region: REGION,
@@ -77,7 +78,7 @@ const open = (accessKeyId, { resourceArn, secretArn, database }, more = {}) =>
     secretArn,
     database,
     schema: SCHEMA,
-    serviceConfigOptions: signedBy(accessKeyId),
+    serviceConfigOptions,
     entities: [Category, Post, Order],
     ...more,
   }).initialize();
@@ -86,7 +87,7 @@ let posts;
 
 before(async () => {
   await freshSchema(SCHEMA);
-  source = await open("ROWHOUSEADMIN", AS_ADMIN, { synchronize: true });
+  source = await open(signedBy("ROWHOUSEADMIN"), AS_ADMIN, { synchronize: true });
   posts = source.getRepository("Post");
   await wallOff(`${SCHEMA}."order"`);
 });
@@ -240,7 +241,7 @@ test("an application says its tenant first in the transaction", async () => {
     { id: 1, tenant: 1 },
     { id: 2, tenant: 2 },
   ]);
-  const application = await open("ROWHOUSEDEV", TARGET);
+  const application = await open(signedBy("ROWHOUSEDEV"), TARGET);
   const seen = await application.transaction(async (manager) => {
     await manager.query("select set_config('app.current_tenant', $1, true)", ["2"]);
     return manager.find("Order");
@@ -251,4 +252,17 @@ test("an application says its tenant first in the transaction", async () => {
   );
   assert.deepEqual(await application.manager.find("Order"), []);
   await application.destroy();
+});
+
+test("a tenant needs to say nothing, and cannot say anything else", async () => {
+  await source.getRepository("Order").insert([
+    { id: 1, tenant: 1 },
+    { id: 2, tenant: 2 },
+  ]);
+  const tenant = await open(await signedByTenant("2"), TARGET);
+  const seen = await tenant.manager.find("Order");
+  assert.deepEqual(seen, [{ id: 2, tenant: 2 }]);
+  await assert.rejects(tenant.manager.insert("Order", { id: 3, tenant: 1 }), /SQLState: 42501$/);
+  await assert.rejects(tenant.query("set app.current_tenant = 1"), /SQLState: 42501$/);
+  await tenant.destroy();
 });

@@ -10,7 +10,7 @@ import aurora_data_api
 import botocore.exceptions
 import pytest
 from aurora_data_api.exceptions import DatabaseError, NotSupportedError, PostgreSQLError
-from callers import CLUSTER_ARN, admin, app, secret_arn
+from callers import CLUSTER_ARN, admin, app, secret_arn, tenant
 from conftest import as_admin, wall_off
 
 
@@ -234,3 +234,12 @@ def test_an_application_says_its_tenant_first(table):
     with connect(app(), "app_user") as connection, connection.cursor() as cursor:
         cursor.execute(f"select name from {table}")
         assert cursor.fetchall() == []
+
+
+def test_a_tenant_needs_to_say_nothing(table):
+    as_admin(f"insert into {table} (name, tenant_id) values ('one', 1), ('two', 2)")
+    with connect(tenant("2"), "app_user") as connection, connection.cursor() as cursor:
+        cursor.execute(f"select name from {table}")
+        assert cursor.fetchall() == [("two",)]
+        with pytest.raises(DatabaseError, match="SQLState: 42501"):
+            cursor.execute("set app.current_tenant = 1")

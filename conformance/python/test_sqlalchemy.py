@@ -6,7 +6,7 @@ import enum
 
 import pytest
 import sqlalchemy as sa
-from callers import CLUSTER_ARN, admin, app, secret_arn
+from callers import CLUSTER_ARN, admin, app, secret_arn, tenant
 from conftest import wall_off
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID, insert
 from sqlalchemy.orm import DeclarativeBase, Session, relationship, selectinload
@@ -230,3 +230,13 @@ def test_an_application_says_its_tenant_first(session):
         assert [order.id for order in application.scalars(sa.select(Order))] == [2]
         application.commit()
         assert application.scalars(sa.select(Order)).all() == []
+
+
+def test_a_tenant_needs_to_say_nothing(session):
+    session.add_all([Order(id=1, tenant_id=1), Order(id=2, tenant_id=2)])
+    session.commit()
+    with Session(engine(tenant("2"), "app_user")) as own:
+        assert [order.id for order in own.scalars(sa.select(Order))] == [2]
+        own.add(Order(id=3, tenant_id=1))
+        with pytest.raises(sa.exc.DatabaseError, match="42501"):
+            own.flush()

@@ -41,7 +41,7 @@ pub fn build(root: &Path, profile: Profile) -> Outcome<PathBuf> {
 }
 
 /// cargo's target folder, wherever the person keeps it.
-fn target(root: &Path) -> Outcome<PathBuf> {
+pub fn target(root: &Path) -> Outcome<PathBuf> {
     let arguments = ["metadata", "--format-version", "1", "--no-deps"];
     let text = run::output(run::cargo(root).args(arguments))?;
     let metadata: serde_json::Value = serde_json::from_str(&text)

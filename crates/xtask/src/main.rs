@@ -31,7 +31,7 @@ cargo xtask COMMAND
   tidy                  the house rules that rustfmt and clippy do not know
   conformance [--postgres MAJOR] [SUITE...] [ARGS]
                         real clients against the running binary, all or those of a SUITE: boto3
-                        python node; ARGS go to its runner, without SUITE to boto3's
+                        python node aws-sdk-rust; ARGS go to its runner, without SUITE to boto3's
                         pytest (`cargo xtask conformance -k tenant -x`)
   majors [MAJOR...]     boto3 and the trials on every supported PostgreSQL: 15 16 17 18
   fuzz TARGET [--seconds N]

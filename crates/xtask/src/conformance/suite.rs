@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::run::{self, Failure, Outcome};
-use crate::{node, setup, terminal};
+use crate::{gateway, node, setup, terminal};
 
 /// A folder below `conformance`.
 #[derive(Debug)]
@@ -16,10 +16,11 @@ pub struct Suite {
 }
 
 /// All of them, the quickest to set up first.
-pub const SUITES: [Suite; 3] = [
+pub const SUITES: [Suite; 4] = [
     Suite { name: "boto3", runner: Runner::Pytest },
     Suite { name: "python", runner: Runner::Pytest },
     Suite { name: "node", runner: Runner::Node },
+    Suite { name: "aws-sdk-rust", runner: Runner::Cargo },
 ];
 
 #[derive(Debug)]
@@ -29,6 +30,8 @@ enum Runner {
     /// Node's own, on copies of the programs beside their packages: Node looks for packages in the
     /// folders above a program, and a source tree is no place for them.
     Node,
+    /// A program in a workspace of its own, so that no everyday build holds what only it needs.
+    Cargo,
 }
 
 /// What every suite is told.
@@ -59,8 +62,21 @@ impl Suite {
                 copy_programs(&root.join("conformance").join(self.name), &folder)?;
                 folder
             }
+            Runner::Cargo => {
+                run::checked(self.cargo(root, "build")?.arg("--locked"))?;
+                root.to_owned()
+            }
         };
         Ok(Prepared { suite: self, place })
+    }
+
+    /// In the target folder of everything else, which has most of what it needs.
+    fn cargo(&self, root: &Path, work: &str) -> Outcome<Command> {
+        let manifest = root.join("conformance").join(self.name).join("Cargo.toml");
+        let mut command = run::cargo(root);
+        command.args([work, "--quiet", "--manifest-path"]).arg(manifest);
+        command.arg("--target-dir").arg(gateway::target(root)?);
+        Ok(command)
     }
 }
 
@@ -82,6 +98,11 @@ impl Prepared {
         let mut command = match self.suite.runner {
             Runner::Pytest => self.pytest(stage.root),
             Runner::Node => self.node()?,
+            Runner::Cargo => {
+                let mut command = self.suite.cargo(stage.root, "run")?;
+                command.args(["--locked", "--"]);
+                command
+            }
         };
         command.args(stage.arguments);
         command.env("ROWHOUSE_DATA_DIR", stage.data).env("ROWHOUSE_PROGRAM", stage.program);
