@@ -27,7 +27,7 @@ fn code_that_breaks_a_rule() {
         ("crates/rowhouse/src/admin.rs", "\nfn f() { crate::http::x() }", &["layers:3"]),
         ("crates/rowhouse/src/net.rs", "use crate::{error::{A, B}, session};", &["layers:2"]),
         ("crates/rowhouse/src/error.rs", "use crate::config::Config;", &["layers:2"]),
-        ("crates/rowhouse/src/net.rs", "use crate::identity;", &[]),
+        ("crates/rowhouse/src/identity.rs", "use crate::net;", &[]),
         ("crates/rowhouse/src/http.rs", "use crate::{error, http::execute, session};", &[]),
         (
             "crates/rowhouse/src/http.rs",
