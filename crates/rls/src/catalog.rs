@@ -3,11 +3,15 @@
 //! Every query gives one JSON object a row. They read catalogs that every role may read, so that
 //! doctor needs no privilege; names come back quoted where SQL needs it.
 
+mod relation;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+
+pub use relation::{Column, Relation, RelationKind};
 
 /// The `search_path` a connection must have when it runs these queries: names and operators in them
 /// are not qualified, and those of the database's users must not be found instead.
@@ -32,11 +36,13 @@ pub enum Part {
     ViewReads,
     /// Sequences.
     Sequences,
+    /// Roles.
+    Roles,
 }
 
 impl Part {
     /// All of them, in the order of their progress.
-    pub const ALL: [Part; 8] = [
+    pub const ALL: [Part; 9] = [
         Part::Server,
         Part::Relations,
         Part::Policies,
@@ -45,6 +51,7 @@ impl Part {
         Part::Functions,
         Part::ViewReads,
         Part::Sequences,
+        Part::Roles,
     ];
 
     /// The query for what tenants' statements meet when they run as `role`. One statement without
@@ -63,6 +70,7 @@ impl Part {
             Part::Functions => include_str!("catalog/functions.sql"),
             Part::ViewReads => include_str!("catalog/view_reads.sql"),
             Part::Sequences => include_str!("catalog/sequences.sql"),
+            Part::Roles => include_str!("catalog/roles.sql"),
         }
     }
 }
@@ -86,6 +94,8 @@ pub struct Catalog {
     pub view_reads: BTreeMap<u64, BTreeSet<u64>>,
     /// Sequences that belong to a column.
     pub sequences: Vec<Sequence>,
+    /// Roles of the cluster, but PostgreSQL's own.
+    pub roles: Vec<Role>,
 }
 
 /// The server, the database and the role that tenants' statements run as.
@@ -141,90 +151,6 @@ pub struct DefaultPrivilege {
     pub schema: Option<String>,
     /// To whom.
     pub grantee: String,
-}
-
-/// `pg_class.relkind`, of what can hold rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-pub enum RelationKind {
-    /// A table.
-    #[default]
-    #[serde(rename = "r")]
-    Table,
-    /// A partitioned table.
-    #[serde(rename = "p")]
-    Partitioned,
-    /// A view.
-    #[serde(rename = "v")]
-    View,
-    /// A materialised view.
-    #[serde(rename = "m")]
-    MaterializedView,
-    /// A foreign table.
-    #[serde(rename = "f")]
-    Foreign,
-}
-
-/// A table, a partition, a view.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct Relation {
-    /// Its OID.
-    pub oid: u64,
-    /// The schema, as the catalog has it.
-    pub schema: String,
-    /// Schema-qualified and quoted.
-    pub name: String,
-    /// What it is.
-    pub kind: RelationKind,
-    /// Its owner.
-    pub owner: String,
-    /// The owner is a superuser or has BYPASSRLS.
-    pub owner_exempt: bool,
-    /// The role is its owner or a member of it.
-    pub role_owns: bool,
-    /// ENABLE ROW LEVEL SECURITY.
-    pub row_security: bool,
-    /// FORCE ROW LEVEL SECURITY.
-    pub forced: bool,
-    /// Rows as the last ANALYZE saw them; -1 when there was none.
-    pub rows: i64,
-    /// It is a partition.
-    pub partition: bool,
-    /// Of which partitioned or inherited tables it is a child.
-    pub parents: Vec<u64>,
-    /// A view with `security_invoker`.
-    pub security_invoker: bool,
-    /// The role may use the schema.
-    pub usage: bool,
-    /// What the role may do, in SQL's words.
-    pub privileges: BTreeSet<String>,
-    /// Its columns in order.
-    pub columns: Vec<Column>,
-    /// Publications that send its rows unfiltered.
-    pub publications: Vec<String>,
-}
-
-/// A column.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct Column {
-    /// `attnum`.
-    pub number: i16,
-    /// Its name, quoted where SQL needs it.
-    pub name: String,
-    /// Its type.
-    #[serde(rename = "type")]
-    pub type_name: String,
-    /// NOT NULL.
-    pub not_null: bool,
-    /// GENERATED … AS IDENTITY.
-    pub identity: bool,
-    /// GENERATED ALWAYS AS (…).
-    pub generated: bool,
-    /// Its default.
-    pub default: Option<String>,
-    /// ANALYZE keeps its most common values.
-    pub statistics: bool,
-    /// The role may update it.
-    pub update: bool,
 }
 
 /// `pg_policy.polcmd`.
@@ -288,6 +214,8 @@ pub struct Index {
     pub valid: bool,
     /// It has a WHERE.
     pub partial: bool,
+    /// The constraint it stands for.
+    pub constraint: Option<String>,
     /// Key columns in order; 0 for an expression.
     pub columns: Vec<i16>,
 }
@@ -351,12 +279,31 @@ pub struct Sequence {
     pub table: u64,
     /// Its column.
     pub column: i16,
+    /// It is GENERATED AS IDENTITY's: an INSERT needs no right to it.
+    pub identity: bool,
     /// The role may read it.
     pub read: bool,
     /// The role may take values.
     pub advance: bool,
     /// The role may set it.
     pub set: bool,
+}
+
+/// A role of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Role {
+    /// Its name, quoted where SQL needs it.
+    pub name: String,
+    /// It may log in.
+    pub login: bool,
+    /// SUPERUSER.
+    pub superuser: bool,
+    /// BYPASSRLS.
+    pub bypass: bool,
+    /// CREATEROLE.
+    pub create_role: bool,
+    /// REPLICATION.
+    pub replication: bool,
 }
 
 /// Rows that the queries cannot have returned.
@@ -401,6 +348,7 @@ impl Catalog {
                 }
             }
             Part::Sequences => self.sequences = read(part, rows)?,
+            Part::Roles => self.roles = read(part, rows)?,
         }
         Ok(())
     }
@@ -417,33 +365,6 @@ impl Catalog {
             }
         }
         found
-    }
-}
-
-impl Relation {
-    /// It stores rows itself, or in partitions.
-    pub fn is_table(&self) -> bool {
-        matches!(self.kind, RelationKind::Table | RelationKind::Partitioned)
-    }
-
-    /// The role may do this to it.
-    pub fn allows(&self, privilege: &str) -> bool {
-        self.usage && self.privileges.contains(privilege)
-    }
-
-    /// The role may read or write rows of it.
-    pub fn is_reachable(&self) -> bool {
-        ["SELECT", "INSERT", "UPDATE", "DELETE"].iter().any(|one| self.allows(one))
-    }
-
-    /// The column of that name.
-    pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.name == name)
-    }
-
-    /// The column of that number.
-    pub fn column_at(&self, number: i16) -> Option<&Column> {
-        self.columns.iter().find(|column| column.number == number)
     }
 }
 

@@ -9,7 +9,7 @@ mod functions;
 mod keys;
 mod policies;
 mod speed;
-mod survey;
+pub(crate) mod survey;
 mod tables;
 mod views;
 

@@ -15,6 +15,7 @@ pub mod code;
 pub mod doctor;
 mod expression;
 pub mod finding;
+pub mod plan;
 pub mod report;
 pub mod role;
 

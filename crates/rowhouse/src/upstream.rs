@@ -15,7 +15,7 @@ use std::fmt;
 use rowhouse_protocol::backend::ServerError;
 use rowhouse_protocol::sqlstate::SqlState;
 
-pub use connect::{BackendKey, Connection, cancel, connect, connect_with, knock};
+pub use connect::{BackendKey, Connection, TextRow, cancel, connect, connect_with, knock};
 pub use link::{ExchangeError, ExchangeShape, Link, Reply};
 
 pub use vetting::{VettingError, examine};

@@ -7,6 +7,10 @@ select jsonb_build_object(
     'exclusion', i.indisexclusion,
     'valid', i.indisvalid,
     'partial', i.indpred is not null,
+    'constraint', (
+        select quote_ident(k.conname) from pg_constraint k
+        where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x')
+    ),
     'columns', (
         select coalesce(jsonb_agg(k.attnum order by k.place), '[]')
         from unnest(i.indkey::int2[]) with ordinality k (attnum, place)

@@ -21,8 +21,8 @@ fn rows_become_values() {
         .unwrap();
     catalog.take(Part::ViewReads, [r#"{"view": 3, "reads": 1}"#]).unwrap();
     assert_eq!(Vec::from_iter(catalog.read_by(1)), [1, 2, 3]);
-    let sequence =
-        r#"{"name": "s", "table": 1, "column": 2, "read": true, "advance": false, "set": true}"#;
+    let sequence = r#"{"name": "s",
+        "table": 1, "column": 2, "identity": true, "read": true, "advance": false, "set": true}"#;
     catalog.take(Part::Sequences, [sequence]).unwrap();
     assert!(catalog.sequences[0].set);
 }

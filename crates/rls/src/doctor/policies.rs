@@ -197,7 +197,9 @@ impl Patient<'_> {
         for oid in &read.policy.reads {
             let Some(other) = self.survey.catalog.relations.get(oid) else { continue };
             let writable = ["INSERT", "UPDATE", "DELETE"].iter().any(|one| other.allows(one));
-            if !writable {
+            // What a row refers to may be written by its own tenant, and only by it.
+            let guarded = other.row_security && self.survey.is_tenants(*oid);
+            if !writable || guarded {
                 continue;
             }
             let (policy, name) = (&read.policy.name, &other.name);

@@ -1,6 +1,8 @@
 //! `rowhouse rls`: the tools around row-level security.
 
 mod doctor;
+mod plan;
+mod reader;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +16,100 @@ use crate::config::{Login, command_login, parse_duration, raw};
 #[derive(Debug, Subcommand)]
 pub enum Rls {
     Doctor(Doctor),
+    Plan(PlanCommand),
+    Apply(Apply),
+}
+
+/// Print what is missing between a database as it is and one whose tenants are apart, as SQL.
+///
+/// Nothing is changed. The plan of a finished database is empty.
+#[derive(Debug, Parser)]
+#[command(after_help = "\
+Example:
+  rowhouse rls plan --database-url postgres://postgres@localhost/app --app-role app_user > plan.sql
+  rowhouse rls plan --database-url $URL --app-role app_user --tenant-setting app.tenant_id \\
+      --tenant-role t1=1 --tenant-role t2=2 --bypass-role jobs --scope-keys")]
+pub struct PlanCommand {
+    #[command(flatten)]
+    options: PlanOptions,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t = PlanFormat::Sql)]
+    format: PlanFormat,
+}
+
+/// Do what `plan` prints, in one transaction; indexes afterwards, concurrently.
+///
+/// What was done is written down in the table rowhouse.rls_change of the database, so that --revert
+/// can take it back. Applying twice changes nothing.
+#[derive(Debug, Parser)]
+#[command(after_help = "\
+Example:
+  rowhouse rls apply --database-url postgres://postgres@localhost/app --app-role app_user
+  rowhouse rls apply --database-url $URL --revert")]
+pub struct Apply {
+    #[command(flatten)]
+    options: PlanOptions,
+    /// Take back everything that was applied, newest first, in one transaction.
+    #[arg(long)]
+    revert: bool,
+    /// How long a step waits for others who use a table before nothing is done at all.
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = lock_timeout)]
+    lock_timeout: Duration,
+}
+
+/// What is wanted.
+#[derive(Debug, Args)]
+pub struct PlanOptions {
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    conventions: Conventions,
+    /// The shape of policies: with a restrictive floor, or a single permissive one.
+    #[arg(long, value_enum, default_value_t = ShapeName::Floor)]
+    shape: ShapeName,
+    /// Also put the tenant into unique and foreign keys.
+    #[arg(long)]
+    scope_keys: bool,
+    /// A role to log in with for one tenant, as ROLE or ROLE=TENANT; repeat it for more.
+    #[arg(long, value_name = "ROLE[=TENANT]")]
+    tenant_role: Vec<String>,
+    /// A role for global jobs, which no policy holds.
+    #[arg(long, value_name = "ROLE")]
+    bypass_role: Option<String>,
+    /// Which PostgreSQL the SQL is for.
+    #[arg(long, value_enum, default_value_t = EngineName::Postgres)]
+    engine: EngineName,
+}
+
+/// How a plan is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PlanFormat {
+    /// A script for psql.
+    Sql,
+    /// Steps with their reasons and what takes them back.
+    Json,
+}
+
+/// The shape of policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ShapeName {
+    /// A permissive and a restrictive policy.
+    Floor,
+    /// One permissive policy.
+    Plain,
+}
+
+/// Which PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum EngineName {
+    /// PostgreSQL 15 to 18.
+    Postgres,
+    /// Citus: no sub-selects in policies.
+    Citus,
+    /// CockroachDB: no sub-selects in policies, no CONCURRENTLY.
+    Cockroach,
+    /// YugabyteDB.
+    Yugabyte,
 }
 
 /// Find what is wrong with the walls between tenants in a live database.
@@ -116,6 +212,8 @@ enum Level {
 pub async fn run(command: &Rls) -> Result<(), Failure> {
     match command {
         Rls::Doctor(arguments) => doctor::run(arguments).await,
+        Rls::Plan(arguments) => plan::print(arguments).await,
+        Rls::Apply(arguments) => plan::apply(arguments).await,
     }
 }
 
@@ -127,6 +225,25 @@ impl Connection {
             found.map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
         };
         command_login(self.database_url.as_deref(), variable).map_err(Failure::new)
+    }
+}
+
+impl Conventions {
+    fn value(&self) -> rowhouse_rls::doctor::Conventions {
+        rowhouse_rls::doctor::Conventions {
+            tenant_columns: self.tenant_column.clone(),
+            tenant_setting: self.tenant_setting.clone(),
+            schemas: self.schema.clone(),
+        }
+    }
+}
+
+fn lock_timeout(text: &str) -> Result<Duration, String> {
+    let timeout = parse_duration(text).ok_or("write a number and a unit, as 5s or 500ms")?;
+    match timeout.is_zero() {
+        // PostgreSQL takes 0 for "wait for ever".
+        true => Err("choose a time above 0".to_owned()),
+        false => Ok(timeout),
     }
 }
 

@@ -15,6 +15,22 @@ use crate::stand::Stand;
 const PREPARE: &str = include_str!("rls/prepare.sql");
 /// The flaws, each with what mends it.
 const FLAWS: &str = include_str!("rls/flaws.sql");
+/// A database that nobody has thought of tenants in.
+const RAW: &str = include_str!("rls/raw.sql");
+/// All that `apply` may change, as text.
+const STATE: &str = "
+    select c.relname, c.relrowsecurity, c.relforcerowsecurity, c.reloptions, array(
+            select a::text from unnest(coalesce(c.relacl, acldefault('r', c.relowner))) a
+            where c.relkind <> 'S' order by 1
+        )
+        from pg_class c where c.relnamespace = 'shop'::regnamespace
+            and c.relname not like '%_idx' order by 1;
+    select conname, pg_get_constraintdef(oid) from pg_constraint
+        where connamespace = 'shop'::regnamespace order by 1;
+    select polname from pg_policy order by 1;
+    select attrelid::regclass::text, attname, attnotnull, atthasdef from pg_attribute
+        where attrelid::regclass::text like 'shop.%' and attnum > 0 order by 1, 2;
+    select rolname from pg_roles where rolname like 'plan%' order by 1";
 
 /// The trials.
 pub fn cases() -> Vec<Case> {
@@ -26,6 +42,10 @@ pub fn cases() -> Vec<Case> {
             ("two_thousand_tables", two_thousand_tables),
             ("what_is_accepted", what_is_accepted),
             ("wrong_use_is_told", wrong_use_is_told),
+            ("applied_from_nothing_and_taken_back", applied_and_taken_back),
+            ("seeds_from_nothing", seeds_from_nothing),
+            ("an_apply_that_must_wait_changes_nothing", a_locked_table),
+            ("other_engines_get_what_they_accept", other_engines),
         ],
     )
 }
@@ -225,4 +245,163 @@ fn wrong_use_is_told(stand: &Stand) {
         assert_eq!(output.status.code(), Some(status), "{words:?}: {errors}");
         assert!(errors.contains(told) && !errors.contains("hunter2"), "{words:?}: {errors}");
     }
+}
+
+fn tool(command: &str, at: &[String], words: &[&str]) -> Output {
+    process::run(rowhouse().args(["rls", command]).args(at).args(words))
+}
+
+fn printed(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// What a role sees as a tenant, directly.
+fn count_as(stand: &Stand, role: &str, database: &str, tenant: &str, table: &str) -> String {
+    let mut direct = stand.cluster().address.connect(database);
+    let rows = direct.query(&format!(
+        "set role \"{role}\"; set app.tenant_id = '{tenant}'; select count(*) from {table}"
+    ));
+    rows[0][0].clone().unwrap()
+}
+
+fn applied_and_taken_back(stand: &Stand) {
+    let at = database(stand, "plan_raw");
+    let address = &stand.cluster().address;
+    let mut direct = address.connect("plan_raw");
+    direct.query(RAW);
+    let state = |direct: &mut crate::postgres::Direct| {
+        STATE.split(';').map(|one| format!("{:?}\n", direct.query(one))).collect::<String>()
+    };
+    let before = state(&mut direct);
+    let words = [
+        "--app-role",
+        "plan App",
+        "--tenant-setting",
+        "app.tenant_id",
+        "--scope-keys",
+        "--tenant-role",
+        "plan_one=00000000-0000-0000-0000-000000000001",
+        "--bypass-role",
+        "plan_jobs",
+    ];
+    let script = printed(&tool("plan", &at, &words));
+    assert!(script.contains("create role \"plan App\" login"), "{script}");
+    assert_eq!(before, state(&mut direct), "a plan changes nothing");
+
+    let done = printed(&tool("apply", &at, &words));
+    assert!(done.contains("steps done"), "{done}");
+    let left = printed(&tool("plan", &at, &words));
+    assert!(left.contains("Nothing is missing"), "{left}");
+    assert_eq!(printed(&tool("apply", &at, &words)), "nothing is missing\n");
+    let open =
+        found(&at, &["--app-role", "plan App", "--level", "error", "--tenant-column", "tenant_id"]);
+    // The one thing that a plan leaves to people: a table without a tenant column.
+    assert_eq!(Vec::from_iter(open), ["RH114 shop.notes"]);
+    for (tenant, expected) in [
+        ("00000000-0000-0000-0000-000000000001", "3"),
+        ("00000000-0000-0000-0000-000000000009", "0"),
+        ("", "0"),
+    ] {
+        for table in ["shop.items", "shop.notes"] {
+            assert_eq!(count_as(stand, "plan App", "plan_raw", tenant, table), expected, "{table}");
+        }
+    }
+    assert_eq!(count_as(stand, "plan_jobs", "plan_raw", "", "shop.items"), "6");
+
+    let back = printed(&tool("apply", &at, &["--revert"]));
+    assert!(back.contains("steps taken back"), "{back}");
+    assert!(before == state(&mut direct), "{before}\n{}", state(&mut direct));
+    assert_eq!(printed(&tool("apply", &at, &["--revert"])), "0 steps taken back\n");
+    address.query("postgres", "drop database plan_raw with (force)");
+}
+
+fn seeds_from_nothing(stand: &Stand) {
+    let at = database(stand, "plan_seeds");
+    let address = &stand.cluster().address;
+    address.query(
+        "plan_seeds",
+        "
+        create table tenant (tenant_id integer primary key, tenant_name text);
+        create table users (tenant_id text, user_id bigint, primary key (tenant_id, user_id));
+        create table product (tenant_id varchar not null, product_id int, name varchar);
+        create schema sh_vip;
+        create table sh_vip.t_user (tenant_id bigint, user_id bigint, tenant_name varchar(64));
+        create table tenants (id uuid primary key default gen_random_uuid(), name text not null);
+        create table items (
+            id uuid primary key default gen_random_uuid(), title text not null,
+            \"tenantRef\" uuid not null references tenants (id)
+        )",
+    );
+    for shape in ["plain", "floor"] {
+        let words = [
+            "--app-role",
+            "app_user",
+            "--tenant-setting",
+            "app.tenant_id",
+            "--shape",
+            shape,
+            "--tenant-column",
+            "tenant_id",
+            "--tenant-column",
+            "\"tenantRef\"",
+        ];
+        printed(&tool("apply", &at, &words));
+        assert_eq!(printed(&tool("apply", &at, &words)), "nothing is missing\n", "{shape}");
+        let words = [
+            "--app-role",
+            "app_user",
+            "--level",
+            "error",
+            "--tenant-column",
+            "tenant_id",
+            "--tenant-column",
+            "\"tenantRef\"",
+        ];
+        assert_eq!(found(&at, &words), BTreeSet::new(), "{shape}");
+    }
+    address.query("postgres", "drop database plan_seeds with (force)");
+}
+
+fn a_locked_table(stand: &Stand) {
+    let at = database(stand, "plan_locked");
+    let address = &stand.cluster().address;
+    let mut other = address.connect("plan_locked");
+    other.query("create table a (tenant_id int); create table b (tenant_id int)");
+    other.query("begin; select * from b");
+    let output = tool("apply", &at, &["--app-role", "app_user", "--lock-timeout", "200ms"]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("lock timeout") && errors.contains("nothing was changed"), "{errors}");
+    other.query("commit");
+    let rows = other.query("select count(*) from pg_policy");
+    assert_eq!(rows[0][0].as_deref(), Some("0"));
+    printed(&tool("apply", &at, &["--app-role", "app_user"]));
+    drop(other);
+    address.query("postgres", "drop database plan_locked with (force)");
+}
+
+fn other_engines(stand: &Stand) {
+    let at = database(stand, "plan_engines");
+    let address = &stand.cluster().address;
+    address.query("plan_engines", "create table a (tenant_id int)");
+    let script =
+        |engine: &str| printed(&tool("plan", &at, &["--app-role", "app_user", "--engine", engine]));
+    for engine in ["postgres", "yugabyte"] {
+        assert!(script(engine).contains("tenant_id = (select nullif("), "{engine}");
+    }
+    for engine in ["citus", "cockroach"] {
+        let script = script(engine);
+        assert!(script.contains("tenant_id = nullif(current_setting("), "{script}");
+        assert!(!script.contains("(select"), "{script}");
+        assert_eq!(script.contains("concurrently"), engine == "citus", "{script}");
+    }
+    let json = tool("plan", &at, &["--app-role", "app_user", "--format", "json"]);
+    let plan: Value = serde_json::from_slice(&json.stdout).unwrap();
+    for step in plan["steps"].as_array().unwrap() {
+        for key in ["object", "reason", "sql", "revert"] {
+            assert!(step[key].as_str().is_some_and(|text| !text.is_empty()), "{step}");
+        }
+    }
+    address.query("postgres", "drop database plan_engines with (force)");
 }

@@ -6,28 +6,16 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use rowhouse_rls::accept::{Acceptance, Judged, is_day, judge};
-use rowhouse_rls::catalog::{Catalog, Part, SEARCH_PATH};
-use rowhouse_rls::doctor::{Conventions, doctor, tenant_tables};
+use rowhouse_rls::doctor::{doctor, tenant_tables};
 use rowhouse_rls::report::{self, Format};
 use rowhouse_rls::role::{RoleFacts, gate, gate_query_for};
 use rowhouse_rls::{Code, Finding, Severity};
 use toml_edit::{Document, Item};
 
+use super::reader::Reader;
 use super::{Doctor, Level, ReportFormat};
 use crate::cli::{Failure, terminal};
 use crate::config::{Login, raw};
-use crate::upstream::{Connection, UpstreamError, connect_with};
-
-/// Connecting; the catalog queries themselves may take as long as they need.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// For the session that reads the catalog: names mean PostgreSQL's own, nothing is changed, and
-/// nothing waits for somebody's ALTER TABLE.
-const PARAMETERS: [(&str, &str); 4] = [
-    ("search_path", SEARCH_PATH),
-    ("default_transaction_read_only", "on"),
-    ("lock_timeout", "5s"),
-    ("application_name", "rowhouse rls doctor"),
-];
 
 /// What one look has found.
 struct Look {
@@ -108,39 +96,17 @@ async fn examine(
     login: &Login,
     acceptances: &[Acceptance],
 ) -> Result<Look, Failure> {
-    let place = format!("database {} on {}", login.database, login.server.name);
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::new(format!("cannot read the catalog of {place}: {error}"))
-    };
-    let mut connection =
-        connect_with(login, CONNECT_TIMEOUT, &PARAMETERS).await.map_err(|error| {
-            Failure::new(format!(
-                "cannot connect to {place} as {}: {error}; check --database-url",
-                login.role
-            ))
-        })?;
     let role = arguments.connection.app_role.as_deref().unwrap_or(&login.role);
-    let roles = column(&mut connection, &role_query(role)).await.map_err(|e| failed(&e))?;
-    if roles.is_empty() {
-        return Err(Failure::new(format!(
-            "there is no role {role} in {place}; name the role of tenants' statements with \
-             --app-role"
-        )));
+    let mut reader = Reader::connect(login).await?;
+    reader.query("set default_transaction_read_only = on").await?;
+    if !reader.has_role(role).await? {
+        return Err(reader.no_role(role));
     }
-    let mut catalog = Catalog::default();
-    for (index, part) in Part::ALL.into_iter().enumerate() {
-        terminal::progress(&format!("reading the catalog, {} of {}", index + 1, Part::ALL.len()));
-        let rows = column(&mut connection, &part.query(role)).await.map_err(|e| failed(&e))?;
-        catalog.take(part, rows.iter().map(String::as_str)).map_err(|e| failed(&e))?;
-    }
-    let rows = connection.query_text(&gate_query_for(role)).await.map_err(|e| failed(&e))?;
-    let facts = RoleFacts::from_rows(&rows).map_err(|e| failed(&e))?;
+    let catalog = reader.catalog(role).await?;
+    let rows = reader.query(&gate_query_for(role)).await?;
+    let facts = RoleFacts::from_rows(&rows).map_err(|error| reader.failed(&error))?;
 
-    let conventions = Conventions {
-        tenant_columns: arguments.conventions.tenant_column.clone(),
-        tenant_setting: arguments.conventions.tenant_setting.clone(),
-        schemas: arguments.conventions.schema.clone(),
-    };
+    let conventions = arguments.conventions.value();
     let mut findings = gate(&facts);
     findings.extend(doctor(&catalog, &conventions));
     let least = match arguments.level {
@@ -155,16 +121,6 @@ async fn examine(
         database: catalog.server.database,
         role: catalog.server.role,
     })
-}
-
-async fn column(connection: &mut Connection, sql: &str) -> Result<Vec<String>, UpstreamError> {
-    let rows = connection.query_text(sql).await?;
-    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
-}
-
-fn role_query(role: &str) -> String {
-    let literal = rowhouse_rls::catalog::quote_literal(role);
-    format!("select rolname from pg_catalog.pg_roles where rolname = {literal}")
 }
 
 /// The file of `--accept`.
