@@ -1,11 +1,15 @@
 /** Drizzle's driver for the Data API: what an application with a Drizzle schema does all day. */
 
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 
 import { and, asc, eq, gt, inArray, relations, sql } from "drizzle-orm";
 import { RDSDataClient } from "@aws-sdk/client-rds-data";
 import { drizzle } from "drizzle-orm/aws-data-api/pg";
+import { migrate } from "drizzle-orm/aws-data-api/pg/migrator";
 import {
   bigserial,
   boolean,
@@ -368,4 +372,38 @@ test("a tenant needs to say nothing, and cannot say anything else", async () => 
     () => tenant.transaction((tx) => tx.execute(sql`set local app.current_tenant = 1`)),
   ];
   for (const attempt of tries) await assert.rejects(attempt, because(/SQLState: 42501$/));
+});
+
+test("migrations run once, and all of one or nothing", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "rowhouse-drizzle-"));
+  const entry = (idx, tag) => ({ idx, version: "7", when: idx + 1, tag, breakpoints: true });
+  const write = (...tags) => {
+    mkdirSync(join(folder, "meta"), { recursive: true });
+    const journal = {
+      version: "7",
+      dialect: "postgresql",
+      entries: tags.map((tag, i) => entry(i, tag)),
+    };
+    writeFileSync(join(folder, "meta", "_journal.json"), JSON.stringify(journal));
+  };
+  const statements = (tag, ...sqls) =>
+    writeFileSync(join(folder, `${tag}.sql`), sqls.join("\n--> statement-breakpoint\n"));
+  const config = { migrationsFolder: folder, migrationsSchema: SCHEMA };
+  try {
+    statements(
+      "0000_first",
+      `create table ${SCHEMA}.migrated (id int)`,
+      `insert into ${SCHEMA}.migrated values (1)`,
+    );
+    write("0000_first");
+    await migrate(db, config);
+    await migrate(db, config);
+    statements("0001_second", `insert into ${SCHEMA}.migrated values (2)`, "select * from attic");
+    write("0000_first", "0001_second");
+    await assert.rejects(migrate(db, config), because(/SQLState: 42P01$/));
+    const { rows } = await db.execute(sql.raw(`select id from ${SCHEMA}.migrated`));
+    assert.deepEqual(rows, [{ id: 1 }]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
