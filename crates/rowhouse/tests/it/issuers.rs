@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::case::{Case, suite};
+use crate::client::{Client, Request};
 use crate::gateway::{Gateway, configuration};
 use crate::person::{Credential, Person};
 use crate::stand::Stand;
@@ -25,6 +26,7 @@ pub fn cases() -> Vec<Case> {
             ("a_key_is_good_for_its_issuer_only", a_key_is_good_for_its_issuer_only),
             ("claims_stand_where_the_issuer_puts_them", claims_stand_where_the_issuer_puts_them),
             ("keys_rotate_under_load", keys_rotate_under_load),
+            ("sts_asks_for_new_keys_as_well", sts_asks_for_new_keys_as_well),
             ("a_storm_of_unknown_keys", a_storm_of_unknown_keys),
             ("a_key_server_that_goes_down", a_key_server_that_goes_down),
             ("a_key_server_that_comes_late", a_key_server_that_comes_late),
@@ -44,6 +46,11 @@ fn block(issuer: &str, url: &str, more: &str) -> String {
     format!(
         "[[issuer]]\nissuer = '{issuer}'\njwks_url = '{url}'\njwks_allow_private = true\n{more}\n"
     )
+}
+
+/// An issuer whose keys are the page of a server.
+fn local(server: &KeyServer, issuer: &str, more: &str) -> String {
+    block(issuer, &format!("http://{}/", server.address), more)
 }
 
 fn serve(stand: &Stand, more: &str) -> Gateway {
@@ -153,9 +160,8 @@ fn keys_rotate_under_load(stand: &Stand) {
     let server = KeyServer::start();
     let keys = [Key::new("one"), Key::new("two")];
     server.set("/", Reply::Set(set_of(&[&keys[0]])));
-    let url = format!("http://{}/", server.address);
     // The background does not fetch within this trial: what is new is asked for.
-    let gateway = serve(stand, &block("i", &url, "jwks_refresh = '1h'"));
+    let gateway = serve(stand, &local(&server, "i", "jwks_refresh = '1h'"));
     let tokens = [keys[0].token("i", "tenant_1"), keys[1].token("i", "tenant_1")];
     let (rotated, stop) = (AtomicBool::new(false), AtomicBool::new(false));
     let answered = [AtomicUsize::new(0), AtomicUsize::new(0)];
@@ -186,11 +192,11 @@ fn keys_rotate_under_load(stand: &Stand) {
     });
     assert_eq!(server.asked("/"), 2);
     drop(gateway);
-    withdrawn_keys_end(stand, &server, &keys, &url);
+    withdrawn_keys_end(stand, &server, &keys);
 }
 
-fn withdrawn_keys_end(stand: &Stand, server: &KeyServer, keys: &[Key; 2], url: &str) {
-    let gateway = serve(stand, &block("i", url, "jwks_refresh = '1s'"));
+fn withdrawn_keys_end(stand: &Stand, server: &KeyServer, keys: &[Key; 2]) {
+    let gateway = serve(stand, &local(server, "i", "jwks_refresh = '1s'"));
     let [old, new] = keys.each_ref().map(|key| key.token("i", "tenant_1"));
     for _ in 0..4 {
         is_tenant(&gateway, &old, "tenant_1");
@@ -210,12 +216,35 @@ fn withdrawn_keys_end(stand: &Stand, server: &KeyServer, keys: &[Key; 2], url: &
     });
 }
 
+fn sts_asks_for_new_keys_as_well(stand: &Stand) {
+    let server = KeyServer::start();
+    let keys = [Key::new("one"), Key::new("two")];
+    server.set("/", Reply::Set(set_of(&[&keys[0]])));
+    let gateway = serve(stand, &local(&server, "i", ""));
+    server.set("/", Reply::Set(set_of(&[&keys[1]])));
+    let ask = |jwt: &str| {
+        let role = "arn:aws:iam::123456789012:role/tenant";
+        let form = format!(
+            "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn={role}\
+             &RoleSessionName=me&WebIdentityToken={jwt}"
+        );
+        let kind = Some("application/x-www-form-urlencoded");
+        let request = Request::post_bytes("/", form).replace("Content-Type", kind);
+        Client::connect(gateway.http).ask(&request).unwrap()
+    };
+    let answer = ask(&keys[1].token("i", "tenant_1"));
+    assert!(answer.status == 200 && answer.text().contains("<SessionToken>"), "{}", answer.text());
+    // What was fetched for it has withdrawn the other.
+    let answer = ask(&keys[0].token("i", "tenant_1"));
+    assert!(answer.status == 400 && answer.text().contains("InvalidIdentityToken"), "{answer:?}");
+    assert_eq!(server.asked("/"), 2);
+}
+
 fn a_storm_of_unknown_keys(stand: &Stand) {
     let server = KeyServer::start();
     let key = Key::new("k");
     server.set("/", Reply::Set(set_of(&[&key])));
-    let url = format!("http://{}/", server.address);
-    let gateway = serve(stand, &block("i", &url, ""));
+    let gateway = serve(stand, &local(&server, "i", ""));
     assert_eq!(server.asked("/"), 1);
     // Slow enough for all to meet while the one fetch is under way.
     server.set("/", Reply::Late(set_of(&[&key]), Duration::from_millis(500)));
@@ -246,8 +275,7 @@ fn a_key_server_that_goes_down(stand: &Stand) {
     let server = KeyServer::start();
     let key = Key::new("k");
     server.set("/", Reply::Set(set_of(&[&key])));
-    let url = format!("http://{}/", server.address);
-    let gateway = serve(stand, &block("i", &url, "jwks_refresh = '1s'"));
+    let gateway = serve(stand, &local(&server, "i", "jwks_refresh = '1s'"));
     is_tenant(&gateway, &key.token("i", "tenant_1"), "tenant_1");
     let fetched = gateway.metric("rowhouse_jwks_fetched_timestamp_seconds", "issuer=\"i\"");
     assert!((fetched - token::now() as f64).abs() < 60.0, "{fetched}");
@@ -296,8 +324,7 @@ fn a_hanging_fetch_holds_nobody_up(stand: &Stand) {
     let server = KeyServer::start();
     let key = Key::new("k");
     server.set("/", Reply::Set(set_of(&[&key])));
-    let url = format!("http://{}/", server.address);
-    let gateway = Arc::new(serve(stand, &block("i", &url, "")));
+    let gateway = Arc::new(serve(stand, &local(&server, "i", "")));
     let good = key.token("i", "tenant_1");
     is_tenant(&gateway, &good, "tenant_1");
     server.set("/", Reply::Silence);
