@@ -57,7 +57,7 @@ fn changed_token(change: &[u8]) {
     let (Some(keys), Some((principal, assumed))) = (keys(), identity()) else {
         return;
     };
-    let Ok(credentials) = keys.seal(&principal, &assumed, [7; 12]) else {
+    let Ok(credentials) = keys.seal(&principal, &assumed, None, [7; 12]) else {
         return;
     };
     let open = |token: &str| keys.open(token, &credentials.access_key_id, NOW);

@@ -92,16 +92,26 @@ impl Identity {
     /// A token that is remembered is answered at once. One that names a key which is not there may
     /// wait for the issuer's key set to be fetched. May be cancelled.
     pub async fn bearer(&self, token: &str, now: u64) -> Result<Principal, Error> {
-        if let Some(issuers) = self.keys.changed() {
-            self.tokens.borrow_mut().retain(|verified| issuers.holds(&verified.proof));
-        }
-        if let Some(principal) = self.tokens.borrow_mut().get(token, now) {
-            return Ok(principal);
+        self.verified(token, now).await.map(|verified| verified.principal)
+    }
+
+    /// The same with the key that has proven it, for who gives something for the token.
+    pub async fn verified(&self, token: &str, now: u64) -> Result<Verified, Error> {
+        self.forget_withdrawn();
+        if let Some(verified) = self.tokens.borrow_mut().get(token, now) {
+            return Ok(verified);
         }
         let verified = self.verify(token, now).await?;
-        let principal = verified.principal.clone();
-        self.tokens.borrow_mut().insert(token, verified);
-        Ok(principal)
+        self.tokens.borrow_mut().insert(token, verified.clone());
+        Ok(verified)
+    }
+
+    /// What is remembered goes when the issuers do, or the keys that vouched for it.
+    fn forget_withdrawn(&self) {
+        if let Some(issuers) = self.keys.changed() {
+            self.tokens.borrow_mut().retain(|verified| issuers.holds(&verified.proof));
+            self.sessions.borrow_mut().retain(|session| sessions::counts(session, &issuers));
+        }
     }
 
     async fn verify(&self, token: &str, now: u64) -> Result<Verified, Error> {
@@ -133,19 +143,19 @@ fn refused(refusal: Refusal) -> Error {
 }
 
 impl Tokens {
-    fn get(&mut self, token: &str, now: u64) -> Option<Principal> {
-        let principal = match self.recent.get(token) {
-            Some(verified) => verified.principal.clone(),
+    fn get(&mut self, token: &str, now: u64) -> Option<Verified> {
+        let verified = match self.recent.get(token) {
+            Some(verified) => verified.clone(),
             None => {
                 let (token, verified) = self.older.remove_entry(token)?;
-                let principal = verified.principal.clone();
-                self.recent.insert(token, verified);
-                principal
+                self.recent.insert(token, verified.clone());
+                verified
             }
         };
         // Past its expiry a token goes the long way, which grants the configured leeway or refuses
         // it.
-        principal.expires_at().is_some_and(|expiry| now < expiry).then_some(principal)
+        let expires_at = verified.principal.expires_at();
+        expires_at.is_some_and(|expiry| now < expiry).then_some(verified)
     }
 
     fn insert(&mut self, token: &str, verified: Verified) {

@@ -20,7 +20,8 @@ use crate::principal::Principal;
 
 pub use algorithm::Algorithm;
 pub use compact::Unverified;
-pub use issuers::{Issuers, Proof, Verified};
+pub(crate) use issuers::ISSUER_MARK_BYTES;
+pub use issuers::{IssuerMark, Issuers, Proof, Verified};
 pub use key::{HMAC_SECRET_BYTES_MIN, InvalidKey, KeyMark, PEM_BYTES_MAX, VerificationKey};
 pub use key_set::{
     InvalidKeySet, KEY_SET_BYTES_MAX, KEY_SET_KEYS_MAX, KeySet, Origin, Skipped, Unusable,

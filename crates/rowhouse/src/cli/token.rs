@@ -112,7 +112,7 @@ fn credentials(
     };
     let assumed = RoleArn::parse(ROLE_ARN)?.assumed_as(&SessionName::parse(SUBJECT)?);
     let expires_at = now.saturating_add(ttl_s);
-    let credentials = identity::seal(&keys, principal, &assumed, expires_at)?;
+    let credentials = identity::seal(&keys, principal, &assumed, None, expires_at)?;
     Ok(json!({
         "Version": PROCESS_FORMAT,
         "AccessKeyId": credentials.access_key_id,

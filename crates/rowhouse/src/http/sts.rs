@@ -19,7 +19,7 @@ use rowhouse_tenancy::sts::{
 use super::response::REQUEST_ID;
 use super::{Report, SESSION_TOKEN, body, header_lines, signed_request};
 use crate::error::{Error, Kind};
-use crate::identity::{Credential, Service, credential, now_unix};
+use crate::identity::{Credential, Exchanged, Service, credential, now_unix};
 
 /// A JWT of 8 KiB, a role's ARN of 2 KiB, and as much again for what percent signs add.
 const BODY_BYTES_MAX: usize = 32 * 1024;
@@ -103,14 +103,14 @@ async fn assume(
 ) -> Result<String, Box<Refused>> {
     let (identity, now) = (&report.door.identity, now_unix());
     let token = call.web_identity_token.expose();
-    let principal = identity.bearer(token, now).await.map_err(Refused::token)?;
-    report.trace.principal = Some(principal.clone());
-    let exchanged = identity
-        .exchange(call, &principal, now)
+    let verified = identity.verified(token, now).await.map_err(Refused::token)?;
+    report.trace.principal = Some(verified.principal.clone());
+    let Exchanged { credentials, assumed } = identity
+        .exchange(call, &verified, now)
         .map_err(|(fault, error)| Refused { fault, error })?;
+    let subject = verified.principal.subject();
     let told = WebIdentity::of_verified(token);
-    let (credentials, assumed) = (&exchanged.credentials, &exchanged.assumed);
-    Ok(xml::credentials(credentials, assumed, principal.subject(), &told, request_id))
+    Ok(xml::credentials(&credentials, &assumed, subject, &told, request_id))
 }
 
 /// Tells a caller who it is, by its signature.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use aws_lc_rs::rand;
 use foldhash::fast::RandomState;
+use rowhouse_tenancy::jwt::{IssuerMark, Issuers, Verified};
 use rowhouse_tenancy::principal::Principal;
 use rowhouse_tenancy::sts::{
     AssumeRoleWithWebIdentity, AssumedRole, Code, Fault, NONCE_BYTES, SealingKeys, Session,
@@ -42,49 +43,62 @@ pub struct Exchanged {
     pub assumed: AssumedRole,
 }
 
-/// Credentials for a tenant until `expires_at` (Unix seconds).
+/// Why there are no credentials for a good token: what the caller reads, and what the log does.
+pub type ExchangeError = (Fault, Error);
+
+/// Credentials for a tenant until `expires_at` (Unix seconds), on the word of this issuer.
 pub fn seal(
     keys: &SealingKeys,
     principal: Principal,
     assumed: &AssumedRole,
+    issuer: Option<IssuerMark>,
     expires_at: u64,
 ) -> Result<TemporaryCredentials, Error> {
     let mut nonce = [0; NONCE_BYTES];
     rand::fill(&mut nonce).map_err(|_| Error::internal("the system gives no random bytes"))?;
-    keys.seal(&principal.expiring_at(expires_at), assumed, nonce).map_err(Error::internal)
+    keys.seal(&principal.expiring_at(expires_at), assumed, issuer, nonce).map_err(Error::internal)
 }
 
 impl Identity {
-    /// Credentials for a principal that a token has proven, as the call wants them.
+    /// Credentials for a token that has been verified, as the call wants them.
     pub fn exchange(
         &self,
         call: &AssumeRoleWithWebIdentity,
-        principal: &Principal,
+        verified: &Verified,
         now: u64,
-    ) -> Result<Exchanged, (Fault, Error)> {
+    ) -> Result<Exchanged, ExchangeError> {
+        let (keys, duration_s) = self.terms(call, &verified.principal)?;
+        let issuer = self.keys.issuers().mark(&verified.proof);
+        let assumed = call.role_arn.assumed_as(&call.session_name);
+        let expires_at = now.saturating_add(duration_s);
+        let credentials = seal(keys, verified.principal.clone(), &assumed, issuer, expires_at)
+            .map_err(|error| (Fault::new(Code::InternalFailure, "Internal error."), error))?;
+        Ok(Exchanged { credentials, assumed })
+    }
+
+    /// The keys and the seconds that the configuration has for a call.
+    fn terms(
+        &self,
+        call: &AssumeRoleWithWebIdentity,
+        principal: &Principal,
+    ) -> Result<(&SealingKeys, u64), ExchangeError> {
         let sts = &self.config.sts;
-        let Some(keys) = &sts.keys else {
-            let fault = Fault::new(Code::AccessDenied, NOT_CONFIGURED);
-            return Err((fault, Error::new(Kind::Forbidden, NOT_CONFIGURED)));
+        let denied = |text, cause: &str| {
+            let error = Error::new(Kind::Forbidden, text).because(cause);
+            (Fault::new(Code::AccessDenied, text), error)
         };
+        let keys = sts.keys.as_ref();
+        let keys = keys.ok_or_else(|| denied(NOT_CONFIGURED, "there is no [[sts.key]]"))?;
         if principal.tenant().is_none() {
             let fault = Fault::new(Code::RejectedClaim, "The token names no tenant.");
             return Err((fault, Error::identity("the token names no tenant")));
         }
         if !sts.allows(&call.role_arn) {
-            let fault = Fault::new(Code::AccessDenied, NOT_AUTHORIZED);
-            let error = Error::new(Kind::Forbidden, NOT_AUTHORIZED);
-            return Err((fault, error.because("the role is not in sts.roles")));
+            return Err(denied(NOT_AUTHORIZED, "the role is not in sts.roles"));
         }
-        let Some(duration_s) = sts.duration_s(call.duration_s) else {
-            let fault = Fault::validation(TOO_LONG);
-            return Err((fault, Error::new(Kind::Invalid, TOO_LONG)));
-        };
-        let assumed = call.role_arn.assumed_as(&call.session_name);
-        let expires_at = now.saturating_add(duration_s);
-        let credentials = seal(keys, principal.clone(), &assumed, expires_at)
-            .map_err(|error| (Fault::new(Code::InternalFailure, "Internal error."), error))?;
-        Ok(Exchanged { credentials, assumed })
+        let duration_s = sts.duration_s(call.duration_s);
+        let too_long = || (Fault::validation(TOO_LONG), Error::new(Kind::Invalid, TOO_LONG));
+        Ok((keys, duration_s.ok_or_else(too_long)?))
     }
 
     /// The session of a token that came with this access key id.
@@ -94,6 +108,7 @@ impl Identity {
         access_key_id: &str,
         now: u64,
     ) -> Result<Rc<Session>, Error> {
+        self.forget_withdrawn();
         let remembered = self.sessions.borrow_mut().get(token);
         if let Some(session) = remembered {
             session.check(access_key_id, now).map_err(refused)?;
@@ -103,10 +118,18 @@ impl Identity {
             return Err(Error::unknown_session("no sealing keys are configured"));
         };
         let session = Rc::new(keys.open(token, access_key_id, now).map_err(refused)?);
+        if !counts(&session, &self.keys.issuers()) {
+            return Err(Error::unknown_session("the issuer is no longer configured"));
+        }
         // Only what we have sealed comes this far: nobody can fill the memory with tokens of his.
         self.sessions.borrow_mut().insert(token, Rc::clone(&session));
         Ok(session)
     }
+}
+
+/// Whether who vouched for a session is still asked. What `rowhouse token` has sealed needs nobody.
+pub(super) fn counts(session: &Session, issuers: &Issuers) -> bool {
+    session.issuer().is_none_or(|issuer| issuers.knows(issuer))
 }
 
 impl Sessions {
@@ -121,6 +144,11 @@ impl Sessions {
 
     fn insert(&mut self, token: &str, session: Rc<Session>) {
         self.put(token.into(), session);
+    }
+
+    pub(super) fn retain(&mut self, keep: impl Fn(&Session) -> bool) {
+        self.recent.retain(|_, session| keep(session));
+        self.older.retain(|_, session| keep(session));
     }
 
     fn put(&mut self, token: Box<str>, session: Rc<Session>) {

@@ -1,5 +1,7 @@
 //! Several issuers side by side: a token's `iss` says whose keys may verify it, and no other's do.
 
+use aws_lc_rs::digest;
+
 use super::{KeyMark, Refusal, Unverified, VerificationKey, Verifier};
 use crate::excerpt::Excerpt;
 use crate::principal::Principal;
@@ -25,6 +27,26 @@ pub struct Verified {
 pub struct Proof {
     issuer: usize,
     key: KeyMark,
+}
+
+/// Which issuer vouches for a session that outlives its token, in a few bytes: a hash of the `iss`
+/// that the configuration names, or of none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IssuerMark(pub(crate) [u8; ISSUER_MARK_BYTES]);
+
+/// Who are confused by a collision are two issuers that one operator has chosen.
+pub(crate) const ISSUER_MARK_BYTES: usize = 8;
+
+impl IssuerMark {
+    fn of(issuer: Option<&str>) -> Self {
+        // No `iss` is empty (the configuration refuses it), so none is told from every name.
+        let hash = digest::digest(&digest::SHA256, issuer.unwrap_or_default().as_bytes());
+        let mut mark = [0; ISSUER_MARK_BYTES];
+        for (byte, from) in mark.iter_mut().zip(hash.as_ref()) {
+            *byte = *from;
+        }
+        Self(mark)
+    }
 }
 
 impl Issuers {
@@ -65,6 +87,17 @@ impl Issuers {
     pub fn holds(&self, proof: &Proof) -> bool {
         let verifier = self.verifiers.get(proof.issuer);
         verifier.is_some_and(|verifier| verifier.keys().any(|key| key.mark() == proof.key))
+    }
+
+    /// The issuer that a proof is of.
+    pub fn mark(&self, proof: &Proof) -> Option<IssuerMark> {
+        Some(IssuerMark::of(self.verifiers.get(proof.issuer)?.issuer()))
+    }
+
+    /// Whether an issuer is still configured. Its keys may be others by now: who rotates them does
+    /// not end the sessions of those who have come before.
+    pub fn knows(&self, mark: IssuerMark) -> bool {
+        self.verifiers.iter().any(|verifier| IssuerMark::of(verifier.issuer()) == mark)
     }
 
     /// Puts what was fetched in the place of an issuer's last fetched keys. `None` when they are

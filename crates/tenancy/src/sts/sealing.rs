@@ -17,8 +17,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use super::assumed::base32;
-use super::token::{self, SESSION_TOKEN_BYTES_MAX};
+use super::token::{self, Content, SESSION_TOKEN_BYTES_MAX};
 use super::{AssumedRole, Refusal};
+use crate::jwt::IssuerMark;
 use crate::principal::Principal;
 use crate::secret::Secret;
 
@@ -76,6 +77,7 @@ pub struct TemporaryCredentials {
 pub struct Session {
     principal: Principal,
     assumed: AssumedRole,
+    issuer: Option<IssuerMark>,
     access_key_id: String,
     secret_access_key: Secret,
     expires_at: u64,
@@ -136,15 +138,17 @@ impl SealingKeys {
         (!keys.is_empty()).then_some(Self(keys))
     }
 
-    /// Credentials for a tenant, until its principal expires. `nonce` must be random.
+    /// Credentials for a tenant, until its principal expires, on the word of this issuer (`None`:
+    /// on that of who has the key). `nonce` must be random.
     pub fn seal(
         &self,
         principal: &Principal,
         assumed: &AssumedRole,
+        issuer: Option<IssuerMark>,
         nonce: [u8; NONCE_BYTES],
     ) -> Result<TemporaryCredentials, Refusal> {
         let key = self.0.first().ok_or(Refusal::UnknownKey)?;
-        let mut content = token::write(principal, assumed)?;
+        let mut content = token::write(principal, assumed, issuer)?;
         let mut token = vec![VERSION];
         token.extend_from_slice(&key.id);
         token.extend_from_slice(&nonce);
@@ -182,11 +186,12 @@ impl SealingKeys {
             .seal
             .open_in_place(nonce, Aad::from(head.as_slice()), &mut content)
             .map_err(|_| Refusal::Broken)?;
-        let (principal, assumed) = token::read(content)?;
+        let Content { principal, assumed, issuer } = token::read(content)?;
         let session = Session {
             expires_at: principal.expires_at().ok_or(Refusal::Content)?,
             principal,
             assumed,
+            issuer,
             access_key_id: key.access_key_id(&token),
             secret_access_key: key.secret_access_key(&token),
         };
@@ -215,6 +220,12 @@ impl Session {
     /// What the signature must be made with.
     pub fn secret_access_key(&self) -> &Secret {
         &self.secret_access_key
+    }
+
+    /// Who vouches for it; `None` when it was not given for a token. Whether that issuer counts
+    /// still is for who knows the issuers.
+    pub fn issuer(&self) -> Option<IssuerMark> {
+        self.issuer
     }
 
     /// Who that is in AWS's terms.

@@ -35,5 +35,5 @@ fn assumed() -> AssumedRole {
 }
 
 fn sealed(principal: &Principal) -> TemporaryCredentials {
-    keys().seal(principal, &assumed(), [7; NONCE_BYTES]).unwrap()
+    keys().seal(principal, &assumed(), None, [7; NONCE_BYTES]).unwrap()
 }

@@ -9,7 +9,7 @@ use crate::client::{Client, Request};
 use crate::gateway::{APP_KEY, KEY_SECRET, SEALING_KEY, configuration};
 use crate::signature::Signer;
 use crate::stand::Stand;
-use crate::token;
+use crate::token::{self, KEY, KEY_ID};
 
 /// What is told of every token that does not count.
 const UNKNOWN: &str = "UnrecognizedClientException";
@@ -26,6 +26,7 @@ pub fn cases() -> Vec<Case> {
             ("two_tokens", two_tokens),
             ("they_end", they_end),
             ("keys_rotate", keys_rotate),
+            ("an_issuer_is_taken_out", an_issuer_is_taken_out),
             ("every_shard_and_node", every_shard_and_node),
         ],
     );
@@ -173,6 +174,44 @@ fn keys_rotate(stand: &Stand) {
     old.person(after.http).execute("select 1").fails(UNKNOWN, "");
     // A node that does not have the new key yet: it must get it before it is the first one.
     new.person(stand.main().http).execute("select 1").fails(UNKNOWN, "");
+}
+
+fn an_issuer_is_taken_out(stand: &Stand) {
+    let issuer = |name: &str| {
+        format!(
+            "[[issuer]]\nissuer = '{name}'\n[[issuer.key]]\nkid = '{KEY_ID}'\n\
+             algorithm = 'HS256'\nsecret = '{KEY}'\n"
+        )
+    };
+    let both = gateway(stand, |text| text + &issuer("first") + &issuer("second"));
+    let one = gateway(stand, |text| text + &issuer("second"));
+    let none = gateway(stand, |text| {
+        text.replace("[[jwt.key]]", "[[issuer]]\nissuer = 'x'\n[[issuer.key]]")
+    });
+    let keys = |iss: &str| {
+        let mut claims = token::claims("tenant_1");
+        claims["iss"] = iss.into();
+        Keys::for_jwt(both.http, &token::signed(&claims))
+    };
+    let (first, second, other) = (keys("first"), keys("second"), keys("other"));
+    for (keys, door, counts) in [
+        (&first, both.http, true),
+        (&first, one.http, false),
+        (&second, one.http, true),
+        (&other, one.http, true),
+        (&other, none.http, false),
+    ] {
+        let answer = keys.person(door).execute("select 1");
+        if counts {
+            assert_eq!(answer.value(), 1);
+        } else {
+            refused(answer, UNKNOWN);
+        }
+    }
+    // What the operator has sealed needs no issuer.
+    let text = configuration(&stand.cluster().address);
+    let minted = Keys::minted(&text, &["--tenant", "tenant_1"]);
+    assert_eq!(minted.person(none.http).execute("select 1").value(), 1);
 }
 
 fn every_shard_and_node(stand: &Stand) {

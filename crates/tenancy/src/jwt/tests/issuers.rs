@@ -101,6 +101,23 @@ fn a_proof_ends_with_its_key() {
     assert!(one.with_fetched(2, vec![]).is_some_and(|none| !none.holds(&proof)));
 }
 
+/// Sessions outlive the token and the key, but not the issuer.
+#[test]
+fn a_mark_ends_with_its_issuer() {
+    let any = VerifierConfig { issuer: None, ..config() };
+    let all = issuers(vec![any]);
+    let mark = |iss| {
+        let text = token(&claims_with(json!({"iss": iss, "tenant_a": "t1"})));
+        all.mark(&verify(&all, &text).unwrap().proof).unwrap()
+    };
+    let (named, unnamed) = (mark("a"), mark("somebody"));
+    assert!(named != unnamed && all.knows(named) && all.knows(unnamed));
+    let without = issuers(vec![]);
+    assert!(without.knows(named) && !without.knows(unnamed) && !Issuers::default().knows(named));
+    let rotated = without.with_fetched(0, vec![key("new", Algorithm::HS256, &[9; 32])]).unwrap();
+    assert!(rotated.knows(named));
+}
+
 #[test]
 fn when_a_new_key_may_help() {
     let issuers = issuers(vec![]);

@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::*;
+use crate::ids::{TIER_BYTES_MAX, TierName};
+use crate::jwt::IssuerMark;
 
 #[test]
 fn round_trips() {
@@ -14,6 +16,7 @@ fn round_trips() {
     for principal in [
         tenant("1"),
         tenant("1").with_role(role.clone()),
+        tenant("1").with_tier(TierName::parse("gold").unwrap()),
         Principal::for_tenant(longest.clone(), "").expiring_at(END),
         Principal::for_tenant(longest, &"s".repeat(255)).with_role(role).expiring_at(END),
     ] {
@@ -21,7 +24,7 @@ fn round_trips() {
         let id = &credentials.access_key_id;
         let session = keys().open(&credentials.session_token, id, NOW).unwrap();
         assert_eq!(session.principal(), &principal);
-        assert_eq!(session.assumed(), &assumed());
+        assert_eq!((session.assumed(), session.issuer()), (&assumed(), None));
         assert_eq!(session.secret_access_key(), &credentials.secret_access_key);
         assert_eq!(credentials.expires_at, END);
     }
@@ -44,12 +47,15 @@ fn the_longest_token_is_within_the_limit() {
     let principal =
         Principal::for_tenant(TenantId::parse(&"t".repeat(255)).unwrap(), &"s".repeat(255))
             .with_role(RoleName::parse(&"r".repeat(63)).unwrap())
+            .with_tier(TierName::parse(&"g".repeat(TIER_BYTES_MAX)).unwrap())
             .expiring_at(u64::MAX);
-    let credentials = keys().seal(&principal, &assumed, [0; NONCE_BYTES]).unwrap();
-    assert!(credentials.session_token.len() < 1200, "{}", credentials.session_token.len());
+    let mark = IssuerMark([255; 8]);
+    let credentials = keys().seal(&principal, &assumed, Some(mark), [0; NONCE_BYTES]).unwrap();
+    assert!(credentials.session_token.len() < 1300, "{}", credentials.session_token.len());
     let id = &credentials.access_key_id;
     let session = keys().open(&credentials.session_token, id, NOW).unwrap();
     assert_eq!((session.principal(), session.assumed()), (&principal, &assumed));
+    assert_eq!(session.issuer(), Some(mark));
 }
 
 #[test]
@@ -110,13 +116,13 @@ fn they_end_with_their_second() {
 fn keys_rotate() {
     let (old, id) = {
         let keys = SealingKeys::new(vec![first()]).unwrap();
-        let credentials = keys.seal(&tenant("1"), &assumed(), [1; NONCE_BYTES]).unwrap();
+        let credentials = keys.seal(&tenant("1"), &assumed(), None, [1; NONCE_BYTES]).unwrap();
         (credentials.session_token, credentials.access_key_id)
     };
     let second = || key("the second key, of 32 bytes or more");
     let both = SealingKeys::new(vec![second(), first()]).unwrap();
     assert!(both.open(&old, &id, NOW).is_ok());
-    let new = both.seal(&tenant("1"), &assumed(), [1; NONCE_BYTES]).unwrap();
+    let new = both.seal(&tenant("1"), &assumed(), None, [1; NONCE_BYTES]).unwrap();
     let after = SealingKeys::new(vec![second()]).unwrap();
     assert!(after.open(&new.session_token, &new.access_key_id, NOW).is_ok());
     assert_eq!(after.open(&old, &id, NOW).unwrap_err(), Refusal::UnknownKey);
@@ -132,7 +138,8 @@ fn keys_rotate() {
 fn nothing_is_shared_between_two_sealings() {
     let mut seen = HashSet::new();
     for nonce in 0..100 {
-        let credentials = keys().seal(&tenant("1"), &assumed(), [nonce; NONCE_BYTES]).unwrap();
+        let credentials =
+            keys().seal(&tenant("1"), &assumed(), None, [nonce; NONCE_BYTES]).unwrap();
         assert!(seen.insert(credentials.access_key_id));
         assert!(seen.insert(credentials.secret_access_key.expose().to_owned()));
         assert!(seen.insert(credentials.session_token));
@@ -147,7 +154,7 @@ fn only_tenants_with_an_end_are_sealed() {
         (Principal::for_admin("a").expiring_at(END), Refusal::NotATenant),
         (never, Refusal::Content),
     ] {
-        let refusal = keys().seal(&principal, &assumed(), [0; NONCE_BYTES]).unwrap_err();
+        let refusal = keys().seal(&principal, &assumed(), None, [0; NONCE_BYTES]).unwrap_err();
         assert_eq!(refusal, expected);
     }
 }
