@@ -64,12 +64,14 @@ def admin():
     return with_key("ROWHOUSEADMIN")
 
 
-def with_token(token):
+def with_token(token, door=None):
     """An SDK client that sends a JWT instead of a signature."""
     config = botocore.config.Config(
         signature_version=botocore.UNSIGNED, retries={"total_max_attempts": 1}
     )
-    client = boto3.client("rds-data", endpoint_url=endpoint(), region_name=REGION, config=config)
+    client = boto3.client(
+        "rds-data", endpoint_url=door or endpoint(), region_name=REGION, config=config
+    )
 
     def add_token(params, **_):
         params["headers"]["Authorization"] = f"Bearer {token}"

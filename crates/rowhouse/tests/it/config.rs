@@ -42,6 +42,7 @@ pub fn cases() -> Vec<Case> {
             ("a_good_one", a_good_one),
             ("every_problem_has_its_line", every_problem_has_its_line),
             ("the_default_is_a_beginning", the_default_is_a_beginning),
+            ("references_are_used_and_not_shown", references_are_used_and_not_shown),
         ],
     )
 }
@@ -103,6 +104,29 @@ fn the_default_is_a_beginning(_: &Stand) {
     folder.write("rowhouse.toml", &format!("{default}\n{GOOD}"));
     let (status, problems, _) = told(&run(&folder, "config check", &[]));
     assert_eq!(status, Some(0), "{problems}");
+}
+
+fn references_are_used_and_not_shown(_: &Stand) {
+    let folder = Folder::new("config");
+    folder.write("role.name", "app_user\n");
+    let text = GOOD
+        .replace("'hunter2'", "'${env:ROLE_PASSWORD}'")
+        .replace("'app_user'", "'${file:role.name}'")
+        .replace("name = 'd'", "name = '${env:DATABASE}'");
+    folder.write("rowhouse.toml", &text);
+    let environment = [("ROLE_PASSWORD", "hunter2"), ("DATABASE", "hunter2-too")];
+    let (status, printed, said) = told(&run(&folder, "config print", &environment));
+    assert_eq!((status, said.as_str()), (Some(0), ""));
+    assert!(!printed.contains("hunter2") && !printed.contains("app_user"), "{printed}");
+    assert!(printed.contains("name = \"${env:DATABASE}\" # rowhouse.toml:8\n"), "{printed}");
+
+    std::fs::remove_file(folder.file("role.name")).unwrap();
+    let (status, printed, _) = told(&run(&folder, "config check", &environment[1..]));
+    let problems = "\
+rowhouse.toml:12: secret[0].role: cannot read role.name: No such file or directory (os error 2)
+rowhouse.toml:13: secret[0].password: the environment has no variable ROLE_PASSWORD: set it
+";
+    assert_eq!((status, printed.as_str()), (Some(1), problems));
 }
 
 /// Runs a command, its words between spaces, in the folder.
