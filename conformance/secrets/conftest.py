@@ -64,7 +64,10 @@ class Moto:
         server = pathlib.Path(sys.executable).parent / "moto_server"
         with log.open("w") as said:
             command = [server, "-H", "127.0.0.1", "-p", str(self.port)]
-            self.process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+            environment = os.environ | {"MOTO_RECORDER_FILEPATH": str(self.folder / "recording")}
+            self.process = subprocess.Popen(
+                command, stdout=said, stderr=subprocess.STDOUT, env=environment
+            )
         found = until("moto", lambda: re.search(r"http://127.0.0.1:(\d+)", log.read_text()))
         self.port = int(found[1])
         self.url = f"http://127.0.0.1:{self.port}"
