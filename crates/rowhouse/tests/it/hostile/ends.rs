@@ -48,6 +48,14 @@ fn count(direct: &mut Direct, mark: &str) -> String {
     direct.value(&format!("select count(*) from done_once where mark = '{mark}'"))
 }
 
+/// From 18 on a statement behind another one of the same `Sync` is in an implicit transaction block,
+/// where no procedure may commit: behind a prologue it fails before it could.
+/// <https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-FLOW-PIPELINING>
+fn may_commit(direct: &mut Direct) -> bool {
+    let version: u32 = direct.value("show server_version_num").parse().unwrap();
+    version < 180_000
+}
+
 /// Committed, and then its backend is ended: nobody knows that but the table.
 fn a_procedure_whose_backend_ends(stand: &Stand) {
     let mut direct = prepared(stand);
@@ -61,6 +69,11 @@ fn a_procedure_whose_backend_ends(stand: &Stand) {
         }),
     ];
     for (mark, way) in ways {
+        if !may_commit(&mut direct) {
+            way(&stand.app(), mark).fails_with("2D000");
+            assert_eq!(count(&mut direct, mark), "0", "{mark}");
+            continue;
+        }
         let answer = std::thread::scope(|scope| {
             let answer = scope.spawn(|| way(&stand.app(), mark));
             wait::until_true("it is committed", SOON, || count(&mut direct, mark) != "0");
@@ -78,6 +91,9 @@ fn a_procedure_whose_backend_ends(stand: &Stand) {
 /// Errors that look as if a parameter's type could not be inferred are no reason to run it again.
 fn a_procedure_that_fails_behind_its_commit(stand: &Stand) {
     let mut direct = prepared(stand);
+    if !may_commit(&mut direct) {
+        return;
+    }
     for code in ["42725", "42P18", "42P08", "26000", "0A000", "57014", "40001", "22012"] {
         let app = stand.app();
         let mark = format!("failed with {code}");
