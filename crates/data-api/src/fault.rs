@@ -139,12 +139,14 @@ pub struct Fault {
     pub message: String,
     /// The `dbConnectionId` of a [`Exception::StatementTimeout`].
     pub db_connection_id: Option<i64>,
+    /// Which statement of an ExecuteTransaction it is about, counted from 0.
+    pub statement_index: Option<usize>,
 }
 
 impl Fault {
     /// An exception with its public text.
     pub fn new(exception: Exception, message: impl Into<String>) -> Fault {
-        Fault { exception, message: message.into(), db_connection_id: None }
+        Fault { exception, message: message.into(), db_connection_id: None, statement_index: None }
     }
 
     /// PostgreSQL's refusal of the caller's statement. `position` maps the error position in the
@@ -160,6 +162,13 @@ impl Fault {
             SqlState::QUERY_CANCELED => Fault::statement_timeout(None),
             _ => Fault::from_server_error(error, position),
         }
+    }
+
+    /// The same fault about one statement of an ExecuteTransaction: for people in the text, for
+    /// programs in a member of its own.
+    pub fn in_statement(self, index: usize) -> Fault {
+        let message = format!("statements[{index}]: {}", self.message);
+        Fault { message, statement_index: Some(index), ..self }
     }
 
     /// The request is not acceptable, and why.
@@ -250,6 +259,10 @@ impl Fault {
         if let Some(id) = self.db_connection_id {
             out.extend_from_slice(b",\"dbConnectionId\":");
             json::integer(&mut out, id);
+        }
+        if let Some(index) = self.statement_index {
+            out.extend_from_slice(b",\"statementIndex\":");
+            json::integer(&mut out, index);
         }
         out.push(b'}');
         out

@@ -3,7 +3,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`operation`] | the six operations and their paths |
+//! | [`operation`] | the operations and their paths |
 //! | [`request`] | what a caller sends, parsed and checked |
 //! | [`parameter`] | `SqlParameter` values, and how they are bound to a statement |
 //! | [`catalog`] | what has to be looked up about the columns of a result |

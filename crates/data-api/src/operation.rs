@@ -13,18 +13,21 @@ pub enum Operation {
     CommitTransaction,
     /// Rolls a transaction back.
     RollbackTransaction,
+    /// Runs a list of statements, all or nothing. The gateway's own; AWS has nothing like it.
+    ExecuteTransaction,
     /// The deprecated first operation: known, so that its refusal can say what to use instead.
     ExecuteSql,
 }
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Operation; 6] = [
+    pub const ALL: [Operation; 7] = [
         Operation::ExecuteStatement,
         Operation::BatchExecuteStatement,
         Operation::BeginTransaction,
         Operation::CommitTransaction,
         Operation::RollbackTransaction,
+        Operation::ExecuteTransaction,
         Operation::ExecuteSql,
     ];
 
@@ -41,6 +44,7 @@ impl Operation {
             Operation::BeginTransaction => "/BeginTransaction",
             Operation::CommitTransaction => "/CommitTransaction",
             Operation::RollbackTransaction => "/RollbackTransaction",
+            Operation::ExecuteTransaction => "/ExecuteTransaction",
             Operation::ExecuteSql => "/ExecuteSql",
         }
     }
@@ -53,6 +57,7 @@ impl Operation {
             Operation::BeginTransaction => "BeginTransaction",
             Operation::CommitTransaction => "CommitTransaction",
             Operation::RollbackTransaction => "RollbackTransaction",
+            Operation::ExecuteTransaction => "ExecuteTransaction",
             Operation::ExecuteSql => "ExecuteSql",
         }
     }

@@ -5,6 +5,9 @@
 //! good as an ARN.
 
 mod document;
+mod transaction;
+
+pub use transaction::{ExecuteTransaction, IsolationLevel, TransactionStatement};
 
 use crate::fault::Fault;
 use crate::field::ResultSetOptions;
@@ -29,13 +32,20 @@ pub struct RequestLimits {
     pub parameters_max: usize,
     /// Sets of a batch.
     pub parameter_sets_max: usize,
+    /// Statements of a transaction that comes in one piece.
+    pub transaction_statements_max: usize,
 }
 
 impl Default for RequestLimits {
     /// The service's statement length, what a Bind message can count, and the batch that fits in
     /// the service's 4 MiB request with 64 bytes for each set and some room.
     fn default() -> RequestLimits {
-        RequestLimits { sql_chars_max: 65_536, parameters_max: 65_535, parameter_sets_max: 50_000 }
+        RequestLimits {
+            sql_chars_max: 65_536,
+            parameters_max: 65_535,
+            parameter_sets_max: 50_000,
+            transaction_statements_max: 25,
+        }
     }
 }
 
@@ -50,6 +60,8 @@ pub struct ExecuteStatement {
     pub sql: String,
     /// The database; the login's default without.
     pub database: Option<String>,
+    /// Where the statements look for names; the role's own search path without.
+    pub schema: Option<String>,
     /// The transaction to run in; a transaction of its own without.
     pub transaction_id: Option<String>,
     /// What `:name` stands for.
@@ -74,6 +86,7 @@ impl ExecuteStatement {
             secret_arn: violations.required("secretArn", document.secret_arn, ARN_CHARS_MAX),
             sql: violations.required("sql", document.sql, usize::MAX),
             database: violations.database(document.database),
+            schema: violations.schema(document.schema),
             transaction_id: violations.transaction_id(document.transaction_id),
             parameters: document.parameters,
             include_result_metadata: document.include_result_metadata,
@@ -82,7 +95,6 @@ impl ExecuteStatement {
             records_format: document.records_format,
         };
         violations.none()?;
-        refuse_schema(document.schema.as_deref())?;
         check_sql(&request.sql, limits)?;
         Ok(request)
     }
@@ -99,6 +111,8 @@ pub struct BatchExecuteStatement {
     pub sql: String,
     /// The database; the login's default without.
     pub database: Option<String>,
+    /// Where the statements look for names; the role's own search path without.
+    pub schema: Option<String>,
     /// The transaction to run in; a transaction of its own without.
     pub transaction_id: Option<String>,
     /// The statement is run once for each of these; never, if there are none.
@@ -115,11 +129,11 @@ impl BatchExecuteStatement {
             secret_arn: violations.required("secretArn", document.secret_arn, ARN_CHARS_MAX),
             sql: violations.required("sql", document.sql, usize::MAX),
             database: violations.database(document.database),
+            schema: violations.schema(document.schema),
             transaction_id: violations.transaction_id(document.transaction_id),
             parameter_sets: document.parameter_sets,
         };
         violations.none()?;
-        refuse_schema(document.schema.as_deref())?;
         check_sql(&request.sql, limits)?;
         Ok(request)
     }
@@ -134,6 +148,8 @@ pub struct BeginTransaction {
     pub secret_arn: String,
     /// The database; the login's default without.
     pub database: Option<String>,
+    /// Where the statements look for names; the role's own search path without.
+    pub schema: Option<String>,
 }
 
 impl BeginTransaction {
@@ -145,9 +161,9 @@ impl BeginTransaction {
             resource_arn: violations.required("resourceArn", document.resource_arn, ARN_CHARS_MAX),
             secret_arn: violations.required("secretArn", document.secret_arn, ARN_CHARS_MAX),
             database: violations.database(document.database),
+            schema: violations.schema(document.schema),
         };
         violations.none()?;
-        refuse_schema(document.schema.as_deref())?;
         Ok(request)
     }
 }
@@ -203,15 +219,6 @@ fn end_of_transaction(document: Document) -> Result<(String, String, String), Fa
     Ok((resource_arn, secret_arn, transaction_id))
 }
 
-/// The second version of the service refuses a schema rather than ignore it. Clients that always
-/// send the member send it empty.
-fn refuse_schema(schema: Option<&str>) -> Result<(), Fault> {
-    match schema {
-        None | Some("") => Ok(()),
-        Some(_) => Err(Fault::validation("The schema parameter isn't supported")),
-    }
-}
-
 fn check_sql(sql: &str, limits: &RequestLimits) -> Result<(), Fault> {
     let max = limits.sql_chars_max;
     // A character has at least one byte: most statements need no count.
@@ -259,6 +266,11 @@ impl Violations {
     /// An empty name is none: clients that always send the member send it empty.
     fn database(&mut self, value: Option<String>) -> Option<String> {
         self.optional("database", value, DATABASE_CHARS_MAX).filter(|name| !name.is_empty())
+    }
+
+    /// As with the database; whether it is a name at all is the session's to say.
+    fn schema(&mut self, value: Option<String>) -> Option<String> {
+        self.optional("schema", value, DATABASE_CHARS_MAX).filter(|name| !name.is_empty())
     }
 
     /// An empty id stays one: to run outside of the transaction that the caller believes in would

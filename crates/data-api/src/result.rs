@@ -181,17 +181,32 @@ impl ResponseWriter {
     }
 }
 
-/// The response of BatchExecuteStatement. Generated fields do not exist in PostgreSQL, so it says
-/// no more than how many sets were run.
-pub fn batch(sets: usize) -> Vec<u8> {
-    const RESULT: &[u8] = b"{\"generatedFields\":[]}";
-    let mut out = Vec::with_capacity(RESULT.len().saturating_add(1).saturating_mul(sets));
-    out.extend_from_slice(b"{\"updateResults\":[");
-    for index in 0..sets {
+/// The response of BatchExecuteStatement, of the completion of each set. Generated fields do not
+/// exist in PostgreSQL; the counts are the gateway's own, and clients of AWS pass over them.
+pub fn batch<'t>(sets: impl Iterator<Item = CommandTag<'t>>) -> Vec<u8> {
+    let mut out = b"{\"updateResults\":[".to_vec();
+    for (index, tag) in sets.enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        out.extend_from_slice(RESULT);
+        out.extend_from_slice(b"{\"generatedFields\":[],\"numberOfRecordsUpdated\":");
+        json::integer(&mut out, records_updated(tag));
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"]}");
+    out
+}
+
+/// The response of ExecuteTransaction, of the responses of its statements.
+pub fn transaction(statements: &[Vec<u8>]) -> Vec<u8> {
+    let bytes: usize = statements.iter().map(|response| response.len().saturating_add(1)).sum();
+    let mut out = Vec::with_capacity(bytes.saturating_add(RESPONSE_BYTES_USUAL));
+    out.extend_from_slice(b"{\"results\":[");
+    for (index, response) in statements.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(response);
     }
     out.extend_from_slice(b"]}");
     out

@@ -139,6 +139,8 @@ pub struct Pool {
     pub fast_statement_timeout: Duration,
     /// Connections for unknown and slow statements, one statement at a time.
     pub slow_connections: usize,
+    /// Statements that may outlive their timeout, at once.
+    pub continued_statements: usize,
     /// Connections that explicit transactions may own at once.
     pub transaction_connections: usize,
     /// Requests that may wait for a connection; more are refused.
@@ -172,8 +174,12 @@ pub struct Limits {
     pub parameters_max: usize,
     /// Parameter sets of one batch.
     pub parameter_sets_max: usize,
+    /// Statements of one ExecuteTransaction.
+    pub transaction_statements_max: usize,
     /// How long a statement may run.
     pub statement_timeout: Duration,
+    /// How long a statement may go on that its caller has allowed to outlive its timeout.
+    pub continued_statement_timeout: Duration,
     /// A transaction nobody used for this long is rolled back.
     pub transaction_idle_timeout: Duration,
     /// A transaction older than this is rolled back.

@@ -165,6 +165,12 @@ struct Inner {
     server: Option<ServerError>,
     fault: Option<Fault>,
     cause: Option<String>,
+    /// The statement it is about, of several.
+    statement: Option<usize>,
+    /// Whether the caller counts its statements as we do, and is told.
+    tells_statement: bool,
+    /// The connection on which the statement goes on.
+    connection: Option<i64>,
 }
 
 impl Error {
@@ -176,6 +182,9 @@ impl Error {
             server: None,
             fault: None,
             cause: None,
+            statement: None,
+            tells_statement: false,
+            connection: None,
         }))
     }
 
@@ -235,6 +244,30 @@ impl Error {
         self
     }
 
+    /// The same error about one statement of several, counted from 0. Who knew it first is right.
+    pub fn in_statement(mut self, index: usize) -> Error {
+        self.0.statement.get_or_insert(index);
+        self
+    }
+
+    /// The statement of several that it is about.
+    pub fn statement(&self) -> Option<usize> {
+        self.0.statement
+    }
+
+    /// The same error, which tells the caller which of its statements it is about.
+    pub fn telling_statement(mut self) -> Error {
+        self.0.tells_statement = true;
+        self
+    }
+
+    /// The same error about a statement that goes on, and where: the server's process id, which
+    /// the role may look for in `pg_stat_activity`.
+    pub fn on_connection(mut self, id: i64) -> Error {
+        self.0.connection = Some(id);
+        self
+    }
+
     /// What failed.
     pub fn kind(&self) -> Kind {
         self.0.kind
@@ -260,6 +293,16 @@ impl Error {
 
     /// The error as the Data API shows it.
     pub fn fault(&self) -> Fault {
+        let fault = self.plain_fault();
+        match self.0.statement {
+            Some(index) if self.0.tells_statement && fault.statement_index.is_none() => {
+                fault.in_statement(index)
+            }
+            _ => fault,
+        }
+    }
+
+    fn plain_fault(&self) -> Fault {
         if let Some(fault) = &self.0.fault {
             return fault.clone();
         }
@@ -273,7 +316,7 @@ impl Error {
             }
             _ => self.0.public.to_string(),
         };
-        Fault::new(exception, message)
+        Fault { db_connection_id: self.0.connection, ..Fault::new(exception, message) }
     }
 }
 

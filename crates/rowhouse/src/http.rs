@@ -6,6 +6,7 @@
 mod body;
 mod operations;
 mod response;
+mod several;
 mod sts;
 
 use std::cell::Cell;

@@ -20,6 +20,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 pub use connector::Destination;
@@ -80,6 +81,11 @@ impl Pool {
         self.facts.borrow_mut()
     }
 
+    /// The same for a statement that is not to be remembered.
+    pub fn stranger(&self, sql: &str, types: &[u32]) -> Rc<StatementEntry> {
+        self.statements.borrow_mut().stranger(sql, types)
+    }
+
     /// A packed connection with room for one more request.
     pub async fn fast(&self) -> Result<fast::Seat<'_>, Error> {
         self.fast.seat(&self.connector, self.deadline()).await
@@ -98,6 +104,12 @@ impl Pool {
     ) -> Result<Lease, Error> {
         let deadline = self.deadline();
         exclusive::lease(self, purpose, condition, deadline).await
+    }
+
+    /// The right to outlive the statement timeout; few have it at once, so that they never hold
+    /// every connection.
+    pub async fn permit_to_go_on(&self) -> Result<OwnedSemaphorePermit, Error> {
+        self.exclusive.permit_to_go_on(self.deadline()).await
     }
 
     /// Closes what nobody used for a while.

@@ -10,10 +10,14 @@ mod batch;
 mod catalog;
 mod exchange;
 mod guard;
+mod implicit;
 mod inference;
+mod inside;
 mod peers;
 mod pools;
+mod series;
 mod statement;
+mod together;
 mod transaction;
 mod transaction_id;
 
@@ -24,10 +28,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
+use rowhouse_tenancy::ids::SchemaName;
 use rowhouse_tenancy::principal::Principal;
 use rowhouse_tenancy::prologue::Prologue;
 use tokio::time::Instant;
 
+pub use alone::too_large;
+pub use inside::Work;
 pub use peers::{Inbox, Peers, serve as serve_peers};
 pub use statement::{Outcome, Statement, Value};
 pub use transaction::Ending;
@@ -38,6 +45,7 @@ use crate::observe::{Event, Observer};
 use crate::pool::Pool;
 use crate::secrets::Sources;
 use pools::{PoolKey, Pools};
+use series::Local;
 use transaction::Transaction;
 use transaction_id::TransactionKey;
 
@@ -53,6 +61,26 @@ pub struct Session {
     pools: Pools,
     transactions: RefCell<HashMap<TransactionKey, Rc<Transaction>, RandomState>>,
     draining: Cell<bool>,
+    /// Statements that have outlived their callers' patience, or may.
+    going_on: Rc<Cell<usize>>,
+}
+
+/// What happens to a statement when its time is up. Either way its caller is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtTimeout {
+    /// It is cancelled.
+    Cancel,
+    /// It goes on, up to a longer timeout.
+    GoOn,
+}
+
+/// A statement that a stop waits for; dropping it takes it off the count.
+struct GoingOn(Rc<Cell<usize>>);
+
+impl Drop for GoingOn {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
 }
 
 /// What a caller named and may use.
@@ -62,6 +90,26 @@ pub struct Target {
     database: Arc<Database>,
     /// The caller named the database; otherwise it is the resource's default.
     database_named: bool,
+    /// Where its statements look for names, if the caller said so.
+    schema: Option<SchemaName>,
+}
+
+impl Target {
+    /// Whether what AWS refuses is refused, though it could be answered.
+    pub fn is_strict(&self) -> bool {
+        self.database.strict
+    }
+
+    /// What the caller's target sets for the transaction beside its tenant.
+    fn locals(&self) -> Vec<Local> {
+        let path = self.schema.as_ref().map(|schema| ("search_path", schema.search_path()));
+        path.into_iter().collect()
+    }
+}
+
+/// The server's timeout for each statement, as a setting of the transaction.
+fn statement_timeout_local(timeout: Duration) -> Local {
+    ("statement_timeout", timeout.as_millis().to_string())
 }
 
 impl Session {
@@ -81,6 +129,7 @@ impl Session {
             peers,
             transactions: RefCell::default(),
             draining: Cell::new(false),
+            going_on: Rc::default(),
         })
     }
 
@@ -91,6 +140,7 @@ impl Session {
         resource_arn: &str,
         secret_arn: &str,
         database: Option<&str>,
+        schema: Option<&str>,
     ) -> Result<Target, Error> {
         let resources = &self.config.resources;
         let resource = resources.iter().position(|resource| resource.arn == resource_arn);
@@ -107,7 +157,9 @@ impl Session {
         let (database_index, found) = find_database(resource, database)?;
         // Only tenants get here with such a secret: see `permit_secret`.
         let tenant = principal.tenant().filter(|_| secret.per_tenant).cloned();
+        let schema = schema.map(|name| checked_schema(name, found.strict)).transpose()?;
         Ok(Target {
+            schema,
             key: PoolKey {
                 resource: resource_index,
                 database: database_index,
@@ -119,9 +171,9 @@ impl Session {
         })
     }
 
-    /// Whether explicit transactions are still open.
+    /// How many explicit transactions are open, and statements that outlive their timeout.
     pub fn open_transactions(&self) -> usize {
-        self.transactions.borrow().len()
+        self.transactions.borrow().len() + self.going_on.get()
     }
 
     /// From now on no transaction begins; those that are open may end.
@@ -147,6 +199,11 @@ impl Session {
             self.pools.sweep(now);
             self.sweep_transactions(now);
         }
+    }
+
+    fn count_as_open(&self) -> GoingOn {
+        self.going_on.set(self.going_on.get() + 1);
+        GoingOn(Rc::clone(&self.going_on))
     }
 
     fn prologue(&self, principal: &Principal, target: &Target) -> Prologue {
@@ -179,6 +236,19 @@ fn permit_secret(principal: &Principal, secret: &RoleSecret) -> Result<(), Error
         }
         _ => Ok(()),
     }
+}
+
+/// The second version of the service refuses a schema rather than ignore it.
+fn schema_not_supported() -> Error {
+    Error::new(Kind::Invalid, "The schema parameter isn't supported")
+}
+
+fn checked_schema(name: &str, strict: bool) -> Result<SchemaName, Error> {
+    if strict {
+        return Err(schema_not_supported());
+    }
+    SchemaName::parse(name)
+        .map_err(|error| Error::new(Kind::Invalid, format!("The schema cannot be used: {error}")))
 }
 
 fn find_database(resource: &Resource, name: Option<&str>) -> Result<(usize, Arc<Database>), Error> {

@@ -41,6 +41,10 @@ pub struct RoleName(Arc<str>);
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TierName(Arc<str>);
 
+/// The name of a schema that statements look in, exactly as in `pg_namespace.nspname`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SchemaName(Arc<str>);
+
 /// Why a text is not an identity. The text itself is not repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidId {
@@ -54,6 +58,8 @@ pub enum InvalidId {
     NotASetting,
     /// A word that PostgreSQL keeps for itself where a role is expected.
     ReservedRole,
+    /// A schema of PostgreSQL's own, temporary ones included.
+    ReservedSchema,
 }
 
 impl TenantId {
@@ -120,6 +126,31 @@ impl TierName {
     }
 }
 
+impl SchemaName {
+    /// Accepts 1 to [`IDENTIFIER_BYTES_MAX`] bytes without control characters. What begins with
+    /// `pg_` is PostgreSQL's: `pg_temp` would put the session's own objects before all others, and
+    /// the rest is found without being named.
+    /// <https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-SEARCH-PATH>
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        check_text(text, IDENTIFIER_BYTES_MAX)?;
+        // PostgreSQL looks at lower case only; nobody misses the others.
+        if text.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("pg_")) {
+            return Err(InvalidId::ReservedSchema);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The name, not quoted.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A `search_path` of this schema alone: one quoted identifier, whatever is in the name.
+    pub fn search_path(&self) -> String {
+        format!("\"{}\"", self.as_str().replace('"', "\"\""))
+    }
+}
+
 impl fmt::Debug for TenantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TenantId({:?})", self.as_str())
@@ -144,6 +175,12 @@ impl fmt::Debug for TierName {
     }
 }
 
+impl fmt::Debug for SchemaName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SchemaName({:?})", self.as_str())
+    }
+}
+
 impl fmt::Display for InvalidId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -159,6 +196,10 @@ impl fmt::Display for InvalidId {
             Self::ReservedRole => {
                 f.write_str("no role can have this reserved name; name an existing database role")
             }
+            Self::ReservedSchema => f.write_str(
+                "schemas that begin with pg_ are PostgreSQL's own; name another, or write the \
+                 schema before each name in the SQL",
+            ),
         }
     }
 }

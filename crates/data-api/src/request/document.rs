@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 
-use super::RequestLimits;
+use super::{IsolationLevel, RequestLimits};
 use crate::fault::Fault;
 use crate::field::{DecimalReturnType, LongReturnType, ResultSetOptions};
 use crate::operation::Operation;
@@ -37,6 +37,9 @@ pub(super) struct Document {
     pub continue_after_timeout: bool,
     pub result_set_options: ResultSetOptions,
     pub records_format: RecordsFormat,
+    pub statements: Vec<Document>,
+    pub isolation_level: Option<IsolationLevel>,
+    pub read_only: bool,
 }
 
 impl Document {
@@ -123,6 +126,9 @@ enum Member {
     ContinueAfterTimeout,
     ResultSetOptions,
     FormatRecordsAs,
+    Statements,
+    IsolationLevel,
+    ReadOnly,
     #[serde(other)]
     Unknown,
 }
@@ -142,11 +148,15 @@ impl Member {
             Member::ContinueAfterTimeout => "continueAfterTimeout",
             Member::ResultSetOptions => "resultSetOptions",
             Member::FormatRecordsAs => "formatRecordsAs",
+            Member::Statements => "statements",
+            Member::IsolationLevel => "isolationLevel",
+            Member::ReadOnly => "readOnly",
             Member::Unknown => "an unknown member",
         }
     }
 
-    /// Whether the model gives the operation this member.
+    /// Whether the model, or this gateway, gives the operation this member. The statements of a
+    /// transaction are read as those of ExecuteStatement.
     fn belongs_to(self, operation: Operation) -> bool {
         use Operation as Op;
         match self {
@@ -156,6 +166,9 @@ impl Member {
                 !matches!(operation, Op::CommitTransaction | Op::RollbackTransaction)
             }
             Member::TransactionId => operation != Op::BeginTransaction,
+            Member::Statements | Member::IsolationLevel | Member::ReadOnly => {
+                operation == Op::ExecuteTransaction
+            }
             Member::ParameterSets => operation == Op::BatchExecuteStatement,
             Member::Parameters
             | Member::IncludeResultMetadata
@@ -166,6 +179,12 @@ impl Member {
         }
     }
 }
+
+const ISOLATION_LEVELS: &[(&str, IsolationLevel)] = &[
+    ("READ_COMMITTED", IsolationLevel::ReadCommitted),
+    ("REPEATABLE_READ", IsolationLevel::RepeatableRead),
+    ("SERIALIZABLE", IsolationLevel::Serializable),
+];
 
 #[derive(Clone, Copy)]
 struct DocumentSeed<'r> {
@@ -244,6 +263,23 @@ impl<'r> DocumentSeed<'r> {
                 let text = map.next_value::<Option<String>>()?;
                 let format = self.reading.one_of(member.name(), text.as_deref(), names)?;
                 document.records_format = format.unwrap_or_default();
+            }
+            Member::Statements => {
+                document.statements = map.next_value_seed(ListSeed {
+                    reading: self.reading,
+                    member,
+                    len_max: limits.transaction_statements_max,
+                    item: DocumentSeed { operation: Operation::ExecuteStatement, ..self },
+                })?;
+            }
+            Member::IsolationLevel => {
+                let text = map.next_value::<Option<String>>()?;
+                let text = text.as_deref();
+                let levels = ISOLATION_LEVELS;
+                document.isolation_level = self.reading.one_of(member.name(), text, levels)?;
+            }
+            Member::ReadOnly => {
+                document.read_only = map.next_value::<Option<_>>()?.unwrap_or(false);
             }
             Member::Unknown => {}
         }

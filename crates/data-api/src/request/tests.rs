@@ -2,20 +2,25 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod parameters;
+mod transaction;
 
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::{
-    BatchExecuteStatement, BeginTransaction, CommitTransaction, ExecuteStatement, RequestLimits,
-    RollbackTransaction,
+    BatchExecuteStatement, BeginTransaction, CommitTransaction, ExecuteStatement,
+    ExecuteTransaction, RequestLimits, RollbackTransaction,
 };
 use crate::fault::{Exception, Fault};
 use crate::field::{DecimalReturnType, LongReturnType, ResultSetOptions};
 use crate::result::RecordsFormat;
 
-const LIMITS: RequestLimits =
-    RequestLimits { sql_chars_max: 40, parameters_max: 3, parameter_sets_max: 2 };
+const LIMITS: RequestLimits = RequestLimits {
+    sql_chars_max: 40,
+    parameters_max: 3,
+    parameter_sets_max: 2,
+    transaction_statements_max: 2,
+};
 
 /// An ExecuteStatement of `members` and the required ones that it does not have itself.
 fn body(members: &Json) -> Vec<u8> {
@@ -56,6 +61,7 @@ fn a_statement_with_nothing_optional() {
         secret_arn: String::from("arn:s"),
         sql: String::from("select 1"),
         database: None,
+        schema: None,
         transaction_id: None,
         parameters: Vec::new(),
         include_result_metadata: false,
@@ -148,6 +154,7 @@ fn lengths_are_counted_in_characters() {
     too_long("resourceArn", 100);
     too_long("secretArn", 100);
     too_long("database", 64);
+    too_long("schema", 64);
     too_long("transactionId", 192);
     let message = "Number of characters in SQLStatement is longer than 40";
     check_invalid(&json!({"sql": "é".repeat(41)}), message);
@@ -162,12 +169,12 @@ fn statements_that_are_none() {
 }
 
 #[test]
-fn a_schema_is_refused() {
-    let message = "The schema parameter isn't supported";
-    check_invalid(&json!({"schema": "public"}), message);
+fn a_schema_is_taken_as_it_is() {
     let all = body(&json!({"schema": "public"}));
-    check_fault(BeginTransaction::parse(&all, &LIMITS), Exception::Validation, message);
-    check_fault(BatchExecuteStatement::parse(&all, &LIMITS), Exception::Validation, message);
+    let public = Some("public");
+    assert_eq!(ExecuteStatement::parse(&all, &LIMITS).unwrap().schema.as_deref(), public);
+    assert_eq!(BeginTransaction::parse(&all, &LIMITS).unwrap().schema.as_deref(), public);
+    assert_eq!(BatchExecuteStatement::parse(&all, &LIMITS).unwrap().schema.as_deref(), public);
 }
 
 #[test]
@@ -260,6 +267,7 @@ proptest! {
         damaged[at] = byte;
         let _ = ExecuteStatement::parse(&damaged, &LIMITS);
         let _ = BatchExecuteStatement::parse(&damaged, &LIMITS);
+        let _ = ExecuteTransaction::parse(&damaged, &LIMITS);
         let _ = CommitTransaction::parse(&damaged, &LIMITS);
     }
 }

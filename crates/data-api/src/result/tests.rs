@@ -6,8 +6,8 @@ use rowhouse_protocol::oid;
 use serde_json::{Value, json};
 
 use super::{
-    RecordsFormat, ResponseOptions, ResponseWriter, RowRefusal, batch, transaction_begun,
-    transaction_committed, transaction_rolled_back,
+    RecordsFormat, ResponseOptions, ResponseWriter, RowRefusal, batch, transaction,
+    transaction_begun, transaction_committed, transaction_rolled_back,
 };
 use crate::fault::Exception;
 use crate::field::ResultSetOptions;
@@ -165,10 +165,17 @@ fn the_limit_holds_to_the_byte() {
 
 #[test]
 fn batches_and_transactions() {
-    let one = json!({"generatedFields": []});
+    let set = |count: u64| json!({"generatedFields": [], "numberOfRecordsUpdated": count});
+    let tags = |texts: &'static [&'static str]| texts.iter().map(|text| CommandTag { text });
+    let results = [b"{}".to_vec(), b"{\"records\":[]}".to_vec()];
     for (body, expected) in [
-        (batch(0), json!({"updateResults": []})),
-        (batch(2), json!({"updateResults": [one, one]})),
+        (batch(tags(&[])), json!({"updateResults": []})),
+        (
+            batch(tags(&["INSERT 0 2", "SELECT 5", ""])),
+            json!({"updateResults": [set(2), set(0), set(0)]}),
+        ),
+        (transaction(&[]), json!({"results": []})),
+        (transaction(&results), json!({"results": [{}, {"records": []}]})),
         (transaction_begun("A\"b"), json!({"transactionId": "A\"b"})),
         (transaction_committed(), json!({"transactionStatus": "Transaction Committed"})),
         (transaction_rolled_back(), json!({"transactionStatus": "Rollback Complete"})),

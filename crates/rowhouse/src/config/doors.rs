@@ -63,6 +63,7 @@ pub fn pool(section: &Section<'_>) -> Pool {
         fast_depth: section.integer("fast_depth", 1..=1024),
         fast_statement_timeout: section.duration("fast_statement_timeout", SHORTEST..=LONGEST),
         slow_connections: section.integer("slow_connections", 1..=CONNECTIONS_MAX),
+        continued_statements: section.integer("continued_statements", 0..=CONNECTIONS_MAX),
         transaction_connections: section.integer("transaction_connections", 0..=CONNECTIONS_MAX),
         waiting_max: section.integer("waiting_max", 0..=WAITING_MAX),
         wait_timeout: section.duration("wait_timeout", SHORTEST..=LONGEST),
@@ -82,7 +83,10 @@ pub fn limits(section: &Section<'_>) -> Limits {
         json_result_bytes_max: section.size("json_result_bytes_max", 1024..=MESSAGE_BYTES_MAX),
         parameters_max: section.integer("parameters_max", 0..=PARAMETERS_MAX),
         parameter_sets_max: section.integer("parameter_sets_max", 1..=1_000_000),
+        transaction_statements_max: section.integer("transaction_statements_max", 1..=10_000),
         statement_timeout: section.duration("statement_timeout", SHORTEST..=LONGEST),
+        continued_statement_timeout: section
+            .duration("continued_statement_timeout", SHORTEST..=LONGEST),
         transaction_idle_timeout: section
             .duration("transaction_idle_timeout", SHORTEST..=TRANSACTION_LONGEST),
         transaction_age_max: section

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rowhouse_data_api::fault::{Exception, Fault};
+use rowhouse_data_api::field::ResultSetOptions;
 use rowhouse_data_api::operation::Operation;
 use rowhouse_data_api::parameter::{BoundStatement, bind, bind_sets};
 use rowhouse_data_api::request::{
@@ -15,9 +16,9 @@ use rowhouse_data_api::strict::refused_dimensions;
 use rowhouse_protocol::backend::CommandTag;
 use rowhouse_tenancy::principal::Principal;
 
-use super::Door;
-use crate::error::{Error, Kind};
-use crate::session::{Ending, Outcome, Statement, Value};
+use super::{Door, several};
+use crate::error::Error;
+use crate::session::{AtTimeout, Ending, Outcome, Statement, Target, Value, Work, too_large};
 
 /// Runs one operation; gives the body of its response.
 pub async fn run(
@@ -33,6 +34,9 @@ pub async fn run(
         Operation::BeginTransaction => begin(door, principal, body).await?,
         Operation::CommitTransaction => commit(door, principal, body).await?,
         Operation::RollbackTransaction => rollback(door, principal, body).await?,
+        Operation::ExecuteTransaction => {
+            several::execute_transaction(door, principal, body, database).await?
+        }
         Operation::ExecuteSql => return Err(refused_execute_sql()),
     };
     Ok(Bytes::from(response))
@@ -50,46 +54,88 @@ async fn execute(
         &request.resource_arn,
         &request.secret_arn,
         request.database.as_deref(),
+        request.schema.as_deref(),
     )?;
-    let bound = bind(&request.sql, &request.parameters)?;
-    let limits = &door.config.limits;
-    let statement = Statement {
-        describe: request.include_result_metadata,
-        ..statement(&bound, limits.of_result(request.records_format))
+    let parts = several::parts(&request.sql);
+    let outcome = match parts.len() {
+        0 | 1 => execute_one(door, principal, &target, &request).await?,
+        _ if target.is_strict() => return Err(Fault::multistatements().into()),
+        _ => several::execute(door, principal, &target, &request, &parts).await?,
     };
+    *database = outcome.database_time();
+    let committed = request.transaction_id.is_none() && outcome.has_written();
+    render(door, &outcome, Wish::of(&request), usize::MAX, committed)
+}
+
+async fn execute_one(
+    door: &Door,
+    principal: &Principal,
+    target: &Target,
+    request: &ExecuteStatement,
+) -> Result<Outcome, Error> {
+    let bound = bind(&request.sql, &request.parameters)?;
+    let statement = statement(door, &bound, Wish::of(request));
+    let at_timeout = at_timeout(door, request.continue_after_timeout);
     let ran = match &request.transaction_id {
-        None => door.session.execute(principal, &target, &statement).await,
+        None => door.session.execute(principal, target, &statement, at_timeout).await,
         Some(id) => {
-            let ran = door.session.execute_in(principal, &target, id, vec![statement]).await;
+            let work = Work { statements: vec![statement], batch: false, at_timeout };
+            let ran = door.session.execute_in(principal, target, id, work).await;
             ran.and_then(|mut outcomes| {
                 outcomes.pop().ok_or_else(|| Error::internal("a statement without outcome"))
             })
         }
     };
-    let outcome = ran.map_err(|error| error.at(|at| bound.original_position(at)))?;
-    *database = outcome.database_time();
+    ran.map_err(|error| error.at(|at| bound.original_position(at)))
+}
+
+/// What a caller wants the answer to a statement to be like.
+#[derive(Clone, Copy)]
+pub struct Wish {
+    /// Its columns described.
+    pub metadata: bool,
+    /// Its numbers so.
+    pub options: ResultSetOptions,
+    /// Its records so.
+    pub format: RecordsFormat,
+}
+
+impl Wish {
+    /// What a request says of it.
+    pub fn of(request: &ExecuteStatement) -> Wish {
+        Wish {
+            metadata: request.include_result_metadata,
+            options: request.result_set_options,
+            format: request.records_format,
+        }
+    }
+}
+
+/// The response to one statement, of no more than `bytes_left` whatever else it may have.
+/// `committed` is whether something was changed by the time that it turns out too large.
+pub fn render(
+    door: &Door,
+    outcome: &Outcome,
+    wish: Wish,
+    bytes_left: usize,
+    committed: bool,
+) -> Result<Vec<u8>, Error> {
     let records_format = match outcome.tag() {
-        Some(tag) if tag.verb() == "SELECT" => request.records_format,
+        Some(tag) if tag.verb() == "SELECT" => wish.format,
         // Documented: of other statements, RETURNING as well, the format is ignored.
         _ => RecordsFormat::Fields,
     };
     let options = ResponseOptions {
-        include_result_metadata: request.include_result_metadata,
-        result_set_options: request.result_set_options,
+        include_result_metadata: wish.metadata,
+        result_set_options: wish.options,
         records_format,
-        result_bytes_max: limits.of_result(records_format),
+        result_bytes_max: door.config.limits.of_result(records_format).min(bytes_left),
         strict: outcome.is_strict(),
     };
-    render(&outcome, &options)
-}
-
-fn render(outcome: &Outcome, options: &ResponseOptions) -> Result<Vec<u8>, Error> {
-    let mut writer = ResponseWriter::new(options, outcome.columns(), outcome.facts())?;
+    let mut writer = ResponseWriter::new(&options, outcome.columns(), outcome.facts())?;
     for row in outcome.rows() {
         writer.row(row).map_err(|refusal| match refusal {
-            RowRefusal::TooLarge => {
-                Error::new(Kind::ResultTooLarge, "Database response exceeded size limit")
-            }
+            RowRefusal::TooLarge => too_large(committed),
             RowRefusal::Dimensions => refused_dimensions().into(),
         })?;
     }
@@ -109,21 +155,31 @@ async fn batch(
         &request.resource_arn,
         &request.secret_arn,
         request.database.as_deref(),
+        request.schema.as_deref(),
     )?;
     let bound = bind_sets(&request.sql, &request.parameter_sets)?;
-    let result_bytes_max = door.config.limits.result_bytes_max;
+    let wish = Wish {
+        metadata: false,
+        options: ResultSetOptions::default(),
+        format: RecordsFormat::default(),
+    };
     let statements: Vec<Statement> =
-        bound.iter().map(|bound| statement(bound, result_bytes_max)).collect();
+        bound.iter().map(|bound| statement(door, bound, wish)).collect();
     let ran = match &request.transaction_id {
-        None => door.session.execute_batch(principal, &target, &statements).await,
-        Some(id) => door.session.execute_in(principal, &target, id, statements).await,
+        None => door.session.execute_batch(principal, &target, statements).await,
+        Some(id) => {
+            let at_timeout = AtTimeout::Cancel;
+            let work = Work { statements, batch: true, at_timeout };
+            door.session.execute_in(principal, &target, id, work).await
+        }
     };
     let outcomes = ran.map_err(|error| match bound.first() {
         Some(first) => error.at(|at| first.original_position(at)),
         None => error,
     })?;
     *database = outcomes.iter().map(Outcome::database_time).max().unwrap_or_default();
-    Ok(result::batch(outcomes.len()))
+    let empty = CommandTag { text: "" };
+    Ok(result::batch(outcomes.iter().map(|outcome| outcome.tag().unwrap_or(empty))))
 }
 
 async fn begin(door: &Door, principal: &Principal, body: &[u8]) -> Result<Vec<u8>, Error> {
@@ -133,6 +189,7 @@ async fn begin(door: &Door, principal: &Principal, body: &[u8]) -> Result<Vec<u8
         &request.resource_arn,
         &request.secret_arn,
         request.database.as_deref(),
+        request.schema.as_deref(),
     )?;
     let id = door.session.begin(principal, &target).await?;
     Ok(result::transaction_begun(&id))
@@ -141,7 +198,8 @@ async fn begin(door: &Door, principal: &Principal, body: &[u8]) -> Result<Vec<u8
 async fn commit(door: &Door, principal: &Principal, body: &[u8]) -> Result<Vec<u8>, Error> {
     let request = CommitTransaction::parse(body, &limits(door))?;
     let session = &door.session;
-    let target = session.resolve(principal, &request.resource_arn, &request.secret_arn, None)?;
+    let target =
+        session.resolve(principal, &request.resource_arn, &request.secret_arn, None, None)?;
     session.end(principal, &target, &request.transaction_id, Ending::Commit).await?;
     Ok(result::transaction_committed())
 }
@@ -149,7 +207,8 @@ async fn commit(door: &Door, principal: &Principal, body: &[u8]) -> Result<Vec<u
 async fn rollback(door: &Door, principal: &Principal, body: &[u8]) -> Result<Vec<u8>, Error> {
     let request = RollbackTransaction::parse(body, &limits(door))?;
     let session = &door.session;
-    let target = session.resolve(principal, &request.resource_arn, &request.secret_arn, None)?;
+    let target =
+        session.resolve(principal, &request.resource_arn, &request.secret_arn, None, None)?;
     session.end(principal, &target, &request.transaction_id, Ending::Rollback).await?;
     Ok(result::transaction_rolled_back())
 }
@@ -164,16 +223,25 @@ fn refused_execute_sql() -> Error {
     .into()
 }
 
-fn limits(door: &Door) -> RequestLimits {
+/// How much one request may ask for.
+pub fn limits(door: &Door) -> RequestLimits {
     let limits = &door.config.limits;
     RequestLimits {
         sql_chars_max: limits.sql_chars_max,
         parameters_max: limits.parameters_max,
         parameter_sets_max: limits.parameter_sets_max,
+        transaction_statements_max: limits.transaction_statements_max,
     }
 }
 
-fn statement(bound: &BoundStatement, result_bytes_max: usize) -> Statement {
+/// What a caller has asked for, unless the configuration lets nothing outlive its timeout.
+pub fn at_timeout(door: &Door, go_on: bool) -> AtTimeout {
+    let permitted = door.config.pool.continued_statements > 0;
+    if go_on && permitted { AtTimeout::GoOn } else { AtTimeout::Cancel }
+}
+
+/// The statement as the session takes it.
+pub fn statement(door: &Door, bound: &BoundStatement, wish: Wish) -> Statement {
     let value = |value: &rowhouse_data_api::parameter::BoundValue| Value {
         bytes: value.value.clone(),
         binary: value.binary,
@@ -183,7 +251,7 @@ fn statement(bound: &BoundStatement, result_bytes_max: usize) -> Statement {
         sql: bound.sql.clone(),
         types: bound.types.clone(),
         values: bound.values.iter().map(value).collect(),
-        describe: false,
-        result_bytes_max,
+        describe: wish.metadata,
+        result_bytes_max: door.config.limits.of_result(wish.format),
     }
 }

@@ -54,6 +54,7 @@ pub struct Exclusive {
     idle: RefCell<Vec<Idle>>,
     statements: Arc<Semaphore>,
     transactions: Arc<Semaphore>,
+    continued: Arc<Semaphore>,
     waiting: Waiting,
     idle_timeout: Duration,
     statement_timeout_ms: String,
@@ -90,6 +91,7 @@ impl Exclusive {
             idle: RefCell::new(Vec::new()),
             statements: Arc::new(Semaphore::new(settings.slow_connections)),
             transactions: Arc::new(Semaphore::new(settings.transaction_connections)),
+            continued: Arc::new(Semaphore::new(continued_max(settings))),
             waiting: Waiting::new(settings.waiting_max),
             idle_timeout: settings.idle_timeout,
             statement_timeout_ms: limits.statement_timeout.as_millis().to_string(),
@@ -108,11 +110,16 @@ impl Exclusive {
         });
     }
 
-    async fn permit(&self, purpose: Use, until: Instant) -> Result<OwnedSemaphorePermit, Error> {
-        let semaphore = match purpose {
-            Use::Statement => &self.statements,
-            Use::Transaction => &self.transactions,
-        };
+    /// The right to outlive the statement timeout.
+    pub async fn permit_to_go_on(&self, until: Instant) -> Result<OwnedSemaphorePermit, Error> {
+        self.permit(&self.continued, until).await
+    }
+
+    async fn permit(
+        &self,
+        semaphore: &Arc<Semaphore>,
+        until: Instant,
+    ) -> Result<OwnedSemaphorePermit, Error> {
         if let Ok(permit) = Arc::clone(semaphore).try_acquire_owned() {
             return Ok(permit);
         }
@@ -136,6 +143,12 @@ impl Exclusive {
     }
 }
 
+/// Statements that outlive their timeout leave a connection for those that do not; where there is
+/// but one, it has to do.
+fn continued_max(settings: &config::Pool) -> usize {
+    settings.continued_statements.min(settings.slow_connections.saturating_sub(1).max(1))
+}
+
 /// Waits for a connection, opening one where none is idle.
 pub async fn lease(
     pool: &Rc<Pool>,
@@ -143,7 +156,11 @@ pub async fn lease(
     condition: Condition,
     until: Instant,
 ) -> Result<Lease, Error> {
-    let mut permit = pool.exclusive.permit(purpose, until).await?;
+    let own = match purpose {
+        Use::Statement => &pool.exclusive.statements,
+        Use::Transaction => &pool.exclusive.transactions,
+    };
+    let mut permit = pool.exclusive.permit(own, until).await?;
     while let Some(member) = pool.exclusive.take(condition) {
         let as_wanted = condition == Condition::Clean || member.condition == Condition::Pristine;
         let mut lease = Lease::new(pool, member, permit);

@@ -101,7 +101,7 @@ impl StatementTable {
         }
         let entry = match find(&self.older, sql, types) {
             Some(entry) => entry,
-            None => self.new_entry(sql, types),
+            None => self.stranger(sql, types),
         };
         if sql.len() <= REMEMBERED_SQL_BYTES_MAX {
             if self.recent.len() >= GENERATION_MAX {
@@ -118,7 +118,8 @@ impl StatementTable {
         entry
     }
 
-    fn new_entry(&mut self, sql: &str, types: &[u32]) -> Rc<StatementEntry> {
+    /// An entry that is not kept.
+    pub fn stranger(&mut self, sql: &str, types: &[u32]) -> Rc<StatementEntry> {
         let id = self.next_id;
         self.next_id = self.next_id.wrapping_add(1);
         Rc::new(StatementEntry {

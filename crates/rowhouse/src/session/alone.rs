@@ -11,12 +11,12 @@ use rowhouse_tenancy::prologue::Prologue;
 
 use super::catalog::is_definition;
 use super::exchange::{
-    Answer, Failure, Naming, Opening, Request, exchange, exchange_within, is_atomic, is_idle,
+    Answer, Ends, Failure, Naming, Opening, Request, exchange, exchange_within, is_atomic, is_idle,
     read_answer, shape, write_request,
 };
 use super::guard::{self, Place};
 use super::inference::{check_arrays, choose_others, types_for};
-use super::{Outcome, Session, Statement, Target};
+use super::{AtTimeout, Outcome, Session, Statement, Target};
 use crate::error::{Error, Kind};
 use crate::observe::Event;
 use crate::pool::{Condition, Lane, Pool, StatementEntry, Use};
@@ -40,11 +40,15 @@ pub(super) struct Run<'a> {
 impl Session {
     /// Runs one statement in a transaction of its own.
     pub async fn execute(
-        &self,
+        self: &Rc<Self>,
         principal: &Principal,
         target: &Target,
         statement: &Statement,
+        at_timeout: AtTimeout,
     ) -> Result<Outcome, Error> {
+        if target.schema.is_some() || at_timeout == AtTimeout::GoOn {
+            return self.execute_apart(principal, target, statement, at_timeout).await;
+        }
         let pool = self.pool(target)?;
         let entry = pool.statement(&statement.sql, &statement.types);
         let settings = &target.database.tenant_settings;
@@ -105,7 +109,6 @@ impl Run<'_> {
             types,
             values: &self.statement.values,
             naming,
-            savepoint: false,
         }
     }
 
@@ -163,9 +166,13 @@ impl Run<'_> {
         let request = self.request(&types, parse_prologue, Naming::Unnamed);
         let shape = shape(request.commands(), self.is_atomic(), self.statement.result_bytes_max);
         let link = lease.link().map_err(Failure::Refused)?.clone();
-        let server = self.pool.server();
+        let ends = Ends {
+            server: self.pool.server(),
+            limit: self.hung_after,
+            when_too_large: self.entry.examined.read_only,
+        };
         let build = |buf: &mut BytesMut| write_request(buf, &request);
-        let reply = exchange_within(self.hung_after, server, &link, shape, build).await?;
+        let reply = exchange_within(ends, &link, shape, build).await?;
         let answer = read_answer(&reply, request.before(), None);
         if matches!(answer, Err(Failure::Prologue(_))) {
             lease.forget_prologue();
@@ -201,7 +208,7 @@ impl Run<'_> {
     fn remedy(&self, lane: Lane, failure: Failure) -> Remedy {
         match failure {
             Failure::Refused(error) => Remedy::None(error),
-            Failure::Overflow => Remedy::None(too_large(self.entry.examined.read_only)),
+            Failure::Overflow => Remedy::None(too_large(!self.entry.examined.read_only)),
             Failure::NotCommitted(text) => Remedy::Again(Error::unavailable(text)),
             Failure::Lost(text) if self.entry.examined.read_only => {
                 Remedy::Again(Error::unavailable(text))
@@ -250,12 +257,13 @@ pub(super) fn timed_out() -> Error {
     Error::new(Kind::StatementTimeout, "Request timed out")
 }
 
-pub(super) fn too_large(read_only: bool) -> Error {
-    // Said plainly, because by then the implicit transaction has ended well.
-    let public = if read_only {
-        "Database response exceeded size limit"
-    } else {
+/// The answer is larger than it may be. By then the implicit transaction may have ended well, and
+/// what it changed is there: said plainly.
+pub fn too_large(committed: bool) -> Error {
+    let public = if committed {
         "Database response exceeded size limit; what the statement changed is committed"
+    } else {
+        "Database response exceeded size limit"
     };
     Error::new(Kind::ResultTooLarge, public)
 }

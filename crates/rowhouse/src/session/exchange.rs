@@ -5,6 +5,7 @@
 //! pipelining): no BEGIN, no COMMIT, no second round trip, rollback on error for free, and what the
 //! prologue set is gone afterwards.
 
+use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use rowhouse_protocol::frontend::{self, EncodeError, Parameter};
 use rowhouse_protocol::oid;
 use rowhouse_protocol::statement::Verb;
 use rowhouse_tenancy::prologue::Prologue;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::statement::{Outcome, Value, frames};
 use crate::config::Server;
@@ -27,7 +28,7 @@ use crate::upstream::{ExchangeError, ExchangeShape, Link, Reply, cancel};
 
 /// The savepoint around a statement whose parameter types PostgreSQL has not accepted yet, so that
 /// a transaction survives when it cannot infer them.
-const INFERENCE_SAVEPOINT: &str = "rowhouse_infer";
+pub(super) const INFERENCE_SAVEPOINT: &str = "rowhouse_infer";
 
 /// How long a cancelled statement may take to end.
 const CANCEL_GRACE: Duration = Duration::from_secs(5);
@@ -75,8 +76,6 @@ pub struct Request<'a> {
     pub values: &'a [Value],
     /// How it is sent.
     pub naming: Naming,
-    /// Wrap it in a savepoint of ours.
-    pub savepoint: bool,
 }
 
 /// What of ours comes before a caller's statement in an exchange.
@@ -179,9 +178,6 @@ pub fn write_command(buf: &mut BytesMut, sql: &str) -> Result<(), EncodeError> {
 /// Writes a whole exchange.
 pub fn write_request(buf: &mut BytesMut, request: &Request<'_>) -> Result<(), EncodeError> {
     write_opening(buf, request.opening)?;
-    if request.savepoint {
-        write_command(buf, &format!("SAVEPOINT {INFERENCE_SAVEPOINT}"))?;
-    }
     let values: Vec<Parameter<'_>> = request.values.iter().map(Value::parameter).collect();
     match request.naming {
         Naming::Unnamed => {
@@ -205,9 +201,6 @@ pub fn write_request(buf: &mut BytesMut, request: &Request<'_>) -> Result<(), En
         }
     }
     frontend::execute(buf, "", 0)?;
-    if request.savepoint {
-        write_command(buf, &format!("RELEASE SAVEPOINT {INFERENCE_SAVEPOINT}"))?;
-    }
     frontend::sync(buf);
     Ok(())
 }
@@ -223,15 +216,12 @@ pub fn write_back_out(buf: &mut BytesMut) -> Result<(), EncodeError> {
 impl Request<'_> {
     /// How many commands complete when all of it runs.
     pub fn commands(&self) -> usize {
-        self.before().commands + 1 + usize::from(self.savepoint)
+        self.before().commands + 1
     }
 
     /// What of ours comes before the statement.
     pub fn before(&self) -> Before {
-        let mut before = self.opening.before();
-        before.commands += usize::from(self.savepoint);
-        before.parses += usize::from(self.savepoint);
-        before
+        self.opening.before()
     }
 }
 
@@ -249,26 +239,51 @@ pub async fn exchange(
     }
 }
 
-/// The same on an exclusive connection, with an end: a statement that outlives `limit` is
-/// cancelled, and where even that brings no answer the connection is given up.
+/// The ends of an exchange on an exclusive connection.
+#[derive(Clone, Copy)]
+pub struct Ends<'a> {
+    /// Where to send the cancel request.
+    pub server: &'a Server,
+    /// How long it may take.
+    pub limit: Duration,
+    /// Nothing is lost when it is cancelled as soon as its answer turns out too large: what only
+    /// reads need not be read to its end, unseen.
+    pub when_too_large: bool,
+}
+
+/// The same on an exclusive connection, with an end: what reaches one is cancelled, and where even
+/// that brings no answer the connection is given up.
 ///
 /// After a cancel request the connection is closed in any case: the request may arrive late, and
 /// would hit whatever runs then.
 pub async fn exchange_within(
-    limit: Duration,
-    server: &Server,
+    ends: Ends<'_>,
     link: &Link,
     shape: ExchangeShape,
     build: impl FnOnce(&mut BytesMut) -> Result<(), EncodeError>,
 ) -> Result<Reply, Failure> {
     let mut answer = pin!(exchange(link, shape, build));
-    if let Ok(reply) = timeout(limit, &mut answer).await {
-        return reply;
-    }
-    cancel(server, link.backend()).await;
+    let too_large = async {
+        match ends.when_too_large {
+            true => link.overflowing().await,
+            false => pending().await,
+        }
+    };
+    let too_large = tokio::select! {
+        reply = &mut answer => return reply,
+        () = too_large => true,
+        () = sleep(ends.limit) => false,
+    };
+    cancel(ends.server, link.backend()).await;
     let late = timeout(CANCEL_GRACE, answer).await;
     link.close("a statement had to be cancelled");
-    late.unwrap_or_else(|_| Err(Failure::Lost("no answer, not even to a cancel".to_owned())))
+    let mut reply =
+        late.unwrap_or_else(|_| Err(Failure::Lost("no answer, not even to a cancel".to_owned())))?;
+    if too_large && reply.overflow {
+        // That it was cancelled is our doing, and no error of the statement.
+        reply.frames = Bytes::new();
+    }
+    Ok(reply)
 }
 
 impl From<ExchangeError> for Failure {
@@ -298,17 +313,6 @@ pub fn read_answer(
     before: Before,
     known: Option<Arc<Columns>>,
 ) -> Result<Answer, Failure> {
-    let mut answers = read_answers(reply, before, 1, known)?;
-    answers.pop().ok_or_else(|| malformed("an answer without completion"))
-}
-
-/// Reads the answers to `count` statements behind `before` commands of ours.
-pub fn read_answers(
-    reply: &Reply,
-    before: Before,
-    count: usize,
-    known: Option<Arc<Columns>>,
-) -> Result<Vec<Answer>, Failure> {
     if reply.overflow {
         return Err(read_overflow(reply));
     }
@@ -318,7 +322,7 @@ pub fn read_answers(
     let mut described = false;
     let mut start = 0;
     let mut at = 0;
-    let mut answers = Vec::with_capacity(count);
+    let mut answer = None;
     for (tag_byte, body) in frames(&reply.frames) {
         at += rowhouse_protocol::frame::HEADER_LEN + body.len();
         match tag_byte {
@@ -345,25 +349,15 @@ pub fn read_answers(
                 to_skip -= 1;
                 start = at;
             }
-            tag::COMMAND_COMPLETE | tag::EMPTY_QUERY_RESPONSE if answers.len() < count => {
+            tag::COMMAND_COMPLETE | tag::EMPTY_QUERY_RESPONSE => {
                 let frames = reply.frames.slice(start..at);
-                let outcome = Outcome {
-                    columns: columns.clone(),
-                    facts: Vec::new(),
-                    strict: false,
-                    frames,
-                    database: reply.run,
-                };
-                answers.push(Answer { outcome, described });
-                start = at;
+                let outcome = Outcome::new(columns.clone(), frames, reply.run);
+                answer.get_or_insert(Answer { outcome, described });
             }
             _ => {}
         }
     }
-    if answers.len() < count {
-        return Err(malformed("an answer without completion"));
-    }
-    Ok(answers)
+    answer.ok_or_else(|| malformed("an answer without completion"))
 }
 
 /// An answer that was too large says all the same how it ended.
@@ -378,7 +372,7 @@ fn read_error(body: &[u8], failure: fn(Box<ServerError>) -> Failure) -> Failure 
     }
 }
 
-fn malformed(text: &str) -> Failure {
+pub(super) fn malformed(text: &str) -> Failure {
     Failure::Refused(Error::internal(format!("unreadable answer: {text}")))
 }
 

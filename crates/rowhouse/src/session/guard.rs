@@ -1,5 +1,6 @@
 //! What a statement may not do, decided before any of it reaches PostgreSQL.
 
+use rowhouse_data_api::fault::Fault;
 use rowhouse_protocol::context::context_change;
 use rowhouse_protocol::statement::Verb;
 use rowhouse_tenancy::ids::SettingName;
@@ -13,6 +14,8 @@ use crate::pool::StatementEntry;
 pub enum Place {
     /// By itself, in an implicit transaction.
     Alone,
+    /// With others in a transaction that is not its own to begin or to end.
+    Together,
     /// Inside an explicit transaction.
     InTransaction,
 }
@@ -26,7 +29,7 @@ pub fn check(
     place: Place,
 ) -> Result<(), Error> {
     if entry.examined.statements > 1 {
-        return Err(Error::new(Kind::Invalid, "Multistatements aren't supported."));
+        return Err(multistatements());
     }
     match entry.examined.verb {
         Verb::Copy => {
@@ -42,12 +45,30 @@ pub fn check(
                 "BEGIN is not supported here; use the BeginTransaction operation",
             ));
         }
+        verb if place == Place::Together && ends_or_begins(verb) => {
+            return Err(Error::new(
+                Kind::NotSupported,
+                "statements that run together begin and end together: take out BEGIN, COMMIT, \
+                 ROLLBACK and the like",
+            ));
+        }
         _ => {}
     }
     if principal.kind() == PrincipalKind::Tenant {
         refuse_context_change(settings, entry, sql)?;
     }
     Ok(())
+}
+
+/// In AWS's words.
+pub fn multistatements() -> Error {
+    Fault::multistatements().into()
+}
+
+/// Savepoints are fine: they are the caller's own.
+fn ends_or_begins(verb: Verb) -> bool {
+    let savepoint = matches!(verb, Verb::Savepoint | Verb::Release | Verb::RollbackTo);
+    verb.is_transaction_control() && !savepoint
 }
 
 /// A caller with a fixed tenant may not change what makes it that tenant. This is the second line:

@@ -9,9 +9,10 @@ use std::rc::Rc;
 use rowhouse_tenancy::principal::Principal;
 use tokio::sync::{mpsc, oneshot};
 
+use super::inside::Work;
 use super::transaction::{Ending, not_found};
 use super::transaction_id::{TransactionKey, encode};
-use super::{Outcome, Session, Statement, Target};
+use super::{Outcome, Session, Target};
 use crate::error::{Error, Kind};
 
 /// Requests that may wait for one shard; each is a client that waits for its answer.
@@ -19,8 +20,8 @@ const INBOX_MAX: usize = 1024;
 
 /// Work on a transaction of another shard.
 pub enum PeerWork {
-    /// Statements, each once, in order.
-    Run(Vec<Statement>, oneshot::Sender<Result<Vec<Outcome>, Error>>),
+    /// Statements.
+    Run(Work, oneshot::Sender<Result<Vec<Outcome>, Error>>),
     /// Commit or roll back.
     End(Ending, oneshot::Sender<Result<(), Error>>),
 }
@@ -73,8 +74,8 @@ pub async fn serve(session: Rc<Session>, mut inbox: Inbox) {
             let PeerRequest { principal, target, key, work } = request;
             // A receiver that is gone is a caller that left.
             match work {
-                PeerWork::Run(statements, answer) => {
-                    let ran = session.run_here(&principal, &target, &key, statements).await;
+                PeerWork::Run(work, answer) => {
+                    let ran = session.run_here(&principal, &target, &key, work).await;
                     let _ = answer.send(ran);
                 }
                 PeerWork::End(ending, answer) => {

@@ -58,6 +58,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What the frames of an answer tell.
+    pub(super) fn new(columns: Option<Arc<Columns>>, frames: Bytes, database: Duration) -> Outcome {
+        Outcome { columns, facts: Vec::new(), strict: false, frames, database }
+    }
+
     /// The columns, if it has a result set.
     pub fn columns(&self) -> Option<&Columns> {
         self.columns.as_deref()
@@ -84,6 +89,12 @@ impl Outcome {
             .take_while(|(tag_byte, _)| *tag_byte != tag::COMMAND_COMPLETE)
             .filter(|(tag_byte, _)| *tag_byte == tag::DATA_ROW)
             .filter_map(|(_, body)| DataRow::decode(body).ok())
+    }
+
+    /// Whether its completion tells of rows it may have written.
+    pub fn has_written(&self) -> bool {
+        let verb = self.tag().map(|tag| tag.verb().to_owned()).unwrap_or_default();
+        matches!(verb.as_str(), "INSERT" | "UPDATE" | "DELETE" | "MERGE")
     }
 
     /// The command's completion; `None` for an empty statement.

@@ -6,44 +6,42 @@ use std::rc::Rc;
 
 use bytes::BytesMut;
 use rowhouse_protocol::backend::TransactionStatus;
-use rowhouse_protocol::frontend::{self, EncodeError};
-use rowhouse_protocol::sqlstate::SqlState;
-use rowhouse_tenancy::principal::{Principal, PrincipalKind};
+use rowhouse_protocol::frontend;
+use rowhouse_tenancy::principal::Principal;
 use rowhouse_tenancy::prologue::Prologue;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::alone::{HUNG_GRACE, prologue_refused, timed_out};
-use super::catalog::is_definition;
+use super::alone::{HUNG_GRACE, prologue_refused};
 use super::exchange::{
-    Failure, Naming, Opening, Request, completion, ended_well, exchange_within, read_answer, shape,
-    write_back_out, write_command, write_opening, write_request,
+    Ends, Failure, Opening, completion, ended_well, exchange_within, shape, write_command,
 };
-use super::guard::{self, Place};
-use super::inference::{check_arrays, choose_others, is_uncertain, types_for};
+use super::inside::Work;
 use super::peers::{PeerRequest, PeerWork};
+use super::series::{Frame, Renew, Series};
 use super::transaction_id::{TransactionKey, decode, encode, new_key};
-use super::{Outcome, Session, Statement, Target};
+use super::{Outcome, Session, Target};
 use crate::error::{Error, Kind};
 use crate::observe::Event;
-use crate::pool::{Condition, Lease, Pool, StatementEntry, Use};
-use crate::upstream::{ExchangeShape, Reply};
+use crate::pool::{Condition, Lease, Pool, Use};
 
 /// An open transaction.
 pub struct Transaction {
-    key: TransactionKey,
-    principal: Principal,
-    target: Target,
-    pool: Rc<Pool>,
-    prologue: Prologue,
-    lease: RefCell<Option<Lease>>,
-    status: Cell<TransactionStatus>,
+    pub(super) key: TransactionKey,
+    pub(super) principal: Principal,
+    pub(super) target: Target,
+    pub(super) pool: Rc<Pool>,
+    pub(super) prologue: Prologue,
+    pub(super) lease: RefCell<Option<Lease>>,
+    pub(super) status: Cell<TransactionStatus>,
     /// A statement or the end is under way.
     busy: Cell<bool>,
     /// Everything that ran is known to leave no trace.
-    clean: Cell<bool>,
+    pub(super) clean: Cell<bool>,
     /// What the catalog says may be something else afterwards.
-    defining: Cell<bool>,
+    pub(super) defining: Cell<bool>,
+    /// Its statements look for names elsewhere than others do.
+    pub(super) in_schema: Cell<bool>,
     begun_at: Instant,
     used_at: Cell<Instant>,
 }
@@ -77,17 +75,24 @@ impl Session {
         let prologue = self.prologue(principal, target);
         let mut lease = pool.exclusive(Use::Transaction, Condition::Pristine).await?;
         let parse = !prologue.is_empty() && lease.prologue_unknown();
-        let opening = Opening { prologue: &prologue, parse };
         let link = lease.link()?.clone();
-        let shape = shape(1 + usize::from(!prologue.is_empty()), true, 0);
-        let limit = self.config.limits.statement_timeout + HUNG_GRACE;
-        let server = pool.server();
-        let reply = exchange_within(limit, server, &link, shape, |buf| {
-            write_command(buf, "BEGIN")?;
-            write_opening(buf, opening)?;
-            frontend::sync(buf);
-            Ok(())
-        });
+        let locals = target.locals();
+        let series = Series {
+            opening: Opening { prologue: &prologue, parse },
+            renew: Renew::Never,
+            locals: &locals,
+            afterwards: &[],
+            frame: Frame::Begun,
+            items: &[],
+            rows: false,
+        };
+        let shape = series.shape(true, 0);
+        let ends = Ends {
+            server: pool.server(),
+            limit: self.config.limits.statement_timeout + HUNG_GRACE,
+            when_too_large: false,
+        };
+        let reply = exchange_within(ends, &link, shape, |buf| series.write(buf));
         let reply = reply.await.map_err(begin_failed)?;
         ended_well(&reply).map_err(begin_failed)?;
         if reply.status != TransactionStatus::InTransaction {
@@ -106,6 +111,7 @@ impl Session {
             busy: Cell::new(false),
             clean: Cell::new(true),
             defining: Cell::new(false),
+            in_schema: Cell::new(target.schema.is_some()),
             begun_at: now,
             used_at: Cell::new(now),
         });
@@ -119,15 +125,14 @@ impl Session {
         principal: &Principal,
         target: &Target,
         id: &str,
-        statements: Vec<Statement>,
+        work: Work,
     ) -> Result<Vec<Outcome>, Error> {
         let (shard, key) = decode(id).ok_or_else(|| not_found(id, EXPIRED))?;
         if shard == self.shard {
-            return self.run_here(principal, target, &key, statements).await;
+            return self.run_here(principal, target, &key, work).await;
         }
         let (answer, answered) = oneshot::channel();
-        let work = PeerWork::Run(statements, answer);
-        self.send(shard, principal, target, key, work)?;
+        self.send(shard, principal, target, key, PeerWork::Run(work, answer))?;
         answered.await.unwrap_or_else(|_| Err(Error::internal("a shard ended")))
     }
 
@@ -158,36 +163,6 @@ impl Session {
     ) -> Result<(), Error> {
         let (principal, target) = (principal.clone(), target.clone());
         self.peers.send(shard, PeerRequest { principal, target, key, work })
-    }
-
-    /// Runs statements in a transaction of this shard.
-    ///
-    /// They run in a task of their own: a caller that leaves half-way leaves a transaction that is
-    /// whole.
-    pub(super) async fn run_here(
-        self: &Rc<Self>,
-        principal: &Principal,
-        target: &Target,
-        key: &TransactionKey,
-        statements: Vec<Statement>,
-    ) -> Result<Vec<Outcome>, Error> {
-        let transaction = self.take(principal, target, key)?;
-        let session = Rc::clone(self);
-        let running = tokio::task::spawn_local(async move {
-            let mut outcomes = Vec::with_capacity(statements.len());
-            for statement in &statements {
-                match session.run_one(&transaction, statement).await {
-                    Ok(outcome) => outcomes.push(outcome),
-                    Err(error) => {
-                        session.put_back(&transaction);
-                        return Err(error);
-                    }
-                }
-            }
-            session.put_back(&transaction);
-            Ok(outcomes)
-        });
-        running.await.unwrap_or_else(|_| Err(Error::internal("a transaction's task ended")))
     }
 
     /// Ends a transaction of this shard.
@@ -231,7 +206,7 @@ impl Session {
     }
 
     /// Finds a transaction of this caller and marks it as in use.
-    fn take(
+    pub(super) fn take(
         &self,
         principal: &Principal,
         target: &Target,
@@ -251,7 +226,7 @@ impl Session {
     }
 
     /// Marks a transaction as free again, or forgets it when it is over.
-    fn put_back(&self, transaction: &Transaction) {
+    pub(super) fn put_back(&self, transaction: &Transaction) {
         transaction.used_at.set(Instant::now());
         transaction.busy.set(false);
         let lost = transaction.lease.borrow().is_none();
@@ -262,100 +237,18 @@ impl Session {
         }
     }
 
-    async fn run_one(
-        &self,
-        transaction: &Transaction,
-        statement: &Statement,
-    ) -> Result<Outcome, Error> {
-        let pool = &transaction.pool;
-        let entry = pool.statement(&statement.sql, &statement.types);
-        let settings = &transaction.target.database.tenant_settings;
-        let principal = &transaction.principal;
-        guard::check(principal, settings, &entry, &statement.sql, Place::InTransaction)?;
-        check_arrays(&transaction.target.database, statement)?;
-        if !entry.is_clean() {
-            transaction.clean.set(false);
-        }
-        let mut ran = self.try_one(transaction, statement, &entry).await;
-        while let Err(Failure::Unparsed(error)) = &ran
-            && is_uncertain(&entry, statement)
-            && choose_others(&entry, statement, error)
-        {
-            self.back_out(transaction).await?;
-            ran = self.try_one(transaction, statement, &entry).await;
-        }
-        if let Some(lease) = &mut *transaction.lease.borrow_mut() {
-            // It may have closed what the server keeps under our name.
-            if !entry.is_clean() {
-                lease.forget_prologue();
-            }
-            if entry.is_indelible() {
-                lease.condemn();
-            }
-        }
-        match ran {
-            Ok(mut outcome) => {
-                entry.note_types_accepted();
-                if is_definition(entry.examined.verb) {
-                    transaction.defining.set(true);
-                }
-                outcome.strict = transaction.target.database.strict;
-                self.describe(pool, statement.describe, &mut outcome).await;
-                Ok(outcome)
-            }
-            Err(failure) => Err(self.explain(transaction, failure)),
-        }
-    }
-
-    async fn try_one(
-        &self,
-        transaction: &Transaction,
-        statement: &Statement,
-        entry: &StatementEntry,
-    ) -> Result<Outcome, Failure> {
-        // In a failed transaction every statement but its end is refused, the prologue as well;
-        // nothing that reads data can run until it has ended.
-        let failed = transaction.status.get() == TransactionStatus::Failed;
-        let nothing = Prologue::default();
-        let renew = transaction.principal.kind() == PrincipalKind::Tenant && !failed;
-        let prologue = if renew { &transaction.prologue } else { &nothing };
-        let types = types_for(entry, statement);
-        let parse = !prologue.is_empty() && transaction.prologue_unknown();
-        let request = Request {
-            opening: Opening { prologue, parse },
-            sql: &statement.sql,
-            types: &types,
-            values: &statement.values,
-            naming: Naming::Unnamed,
-            // PostgreSQL may be unable to do with the types of its parameters, and the transaction
-            // should outlive that.
-            savepoint: is_uncertain(entry, statement) && !failed,
-        };
-        let shape = shape(request.commands(), true, statement.result_bytes_max);
-        let build = |buf: &mut BytesMut| write_request(buf, &request);
-        let reply = self.exchange_in(transaction, shape, build).await?;
-        let answer = read_answer(&reply, request.before(), None)?;
-        Ok(answer.outcome)
-    }
-
-    /// Takes back what failed behind our savepoint.
-    async fn back_out(&self, transaction: &Transaction) -> Result<(), Error> {
-        let reply = self.exchange_in(transaction, shape(2, true, 0), write_back_out).await;
-        let ended = reply.and_then(|reply| ended_well(&reply));
-        ended.map_err(|failure| self.explain(transaction, failure))
-    }
-
     async fn run_end(&self, transaction: &Transaction, ending: Ending) -> Result<(), Error> {
         let sql = match ending {
             Ending::Commit => "COMMIT",
             Ending::Rollback => "ROLLBACK",
         };
+        let limit = self.config.limits.statement_timeout;
         let build = |buf: &mut BytesMut| {
             write_command(buf, sql)?;
             frontend::sync(buf);
             Ok(())
         };
-        let reply = match self.exchange_in(transaction, shape(1, true, 0), build).await {
+        let reply = match self.exchange_in(transaction, limit, shape(1, true, 0), build).await {
             Ok(reply) => reply,
             // A connection that is gone has rolled back by itself.
             Err(_) if ending == Ending::Rollback => return Ok(()),
@@ -377,53 +270,6 @@ impl Session {
             ));
         }
         Ok(())
-    }
-
-    async fn exchange_in(
-        &self,
-        transaction: &Transaction,
-        shape: ExchangeShape,
-        build: impl FnOnce(&mut BytesMut) -> Result<(), EncodeError>,
-    ) -> Result<Reply, Failure> {
-        let link = match &mut *transaction.lease.borrow_mut() {
-            Some(lease) => lease.link().map_err(Failure::Refused)?.clone(),
-            None => return Err(Failure::NotCommitted("the connection is gone".to_owned())),
-        };
-        let limit = self.config.limits.statement_timeout + HUNG_GRACE;
-        let server = transaction.pool.server();
-        let reply = exchange_within(limit, server, &link, shape, build).await;
-        match &reply {
-            Ok(reply) => transaction.status.set(reply.status),
-            Err(Failure::NotCommitted(_) | Failure::Lost(_)) => {
-                drop(transaction.lease.borrow_mut().take());
-            }
-            Err(_) => {}
-        }
-        if !link.is_open() {
-            drop(transaction.lease.borrow_mut().take());
-        }
-        reply
-    }
-
-    /// What a failure inside a transaction means to the caller.
-    fn explain(&self, transaction: &Transaction, failure: Failure) -> Error {
-        if transaction.lease.borrow().is_none() {
-            self.observer.emit(&Event::TransactionCut { reason: "connection lost" });
-        }
-        match failure {
-            Failure::Refused(error) => error,
-            Failure::Overflow => {
-                Error::new(Kind::ResultTooLarge, "Database response exceeded size limit")
-            }
-            Failure::Server(error) if error.code == SqlState::QUERY_CANCELED => timed_out(),
-            Failure::Server(error) | Failure::Unparsed(error) => Error::sql(*error),
-            Failure::Prologue(error) => prologue_refused(&error),
-            Failure::NotCommitted(text) | Failure::Lost(text) => not_found(
-                &encode(self.shard, &transaction.key),
-                "The connection to the database was lost and it has been rolled back.",
-            )
-            .because(text),
-        }
     }
 }
 
@@ -459,10 +305,6 @@ impl Transaction {
             ));
         }
         Ok(())
-    }
-
-    fn prologue_unknown(&self) -> bool {
-        self.lease.borrow_mut().as_mut().is_some_and(Lease::prologue_unknown)
     }
 
     /// Gives the connection back.

@@ -193,6 +193,7 @@ impl Driver {
         while let Some(status) = self.next_end()? {
             let frames = self.incoming.split_to(self.exchange.scanned).freeze();
             let ended = std::mem::take(&mut self.exchange);
+            self.shared.overflowing.set(false);
             let Some(pending) = self.shared.pending.borrow_mut().pop_front() else {
                 return Err("ReadyForQuery that nobody waits for".to_owned());
             };
@@ -233,12 +234,12 @@ impl Driver {
             let is_end = header.tag == tag::READY_FOR_QUERY;
             if !is_end && self.exchange.scanned + header.len > bytes_max {
                 self.exchange.overflow = true;
+                self.shared.tell_overflow();
             }
             let seen = is_end || is_telling(header.tag) && header.len <= TELLING_FRAME_MAX;
             if self.exchange.overflow && !seen {
-                let dropped = self.exchange.scanned + header.len;
-                self.exchange.scanned = 0;
-                self.exchange.skip = dropped;
+                self.keep_scanned();
+                self.exchange.skip = header.len;
                 continue;
             }
             if rest.len() < header.len {

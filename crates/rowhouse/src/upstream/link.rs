@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use rowhouse_protocol::backend::TransactionStatus;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::Connection;
 use super::connect::BackendKey;
@@ -82,6 +82,9 @@ pub(super) struct Shared {
     pub(super) session_changed: Cell<bool>,
     /// When the server last gave an answer, or was last given something to do after none was left.
     pub(super) progress_at: Cell<Instant>,
+    /// The answer at the head of the queue is larger than allowed.
+    pub(super) overflowing: Cell<bool>,
+    pub(super) overflow: Notify,
     pub(super) backend: BackendKey,
 }
 
@@ -123,6 +126,8 @@ impl Link {
             closing: Cell::new(false),
             session_changed: Cell::new(false),
             progress_at: Cell::new(Instant::now()),
+            overflowing: Cell::new(false),
+            overflow: Notify::new(),
             backend,
         });
         let driver = Driver::new(stream, buffer, Rc::clone(&shared));
@@ -165,6 +170,18 @@ impl Link {
         drop((outgoing, pending));
         shared.wake_driver();
         Ok(receiver)
+    }
+
+    /// Waits until an answer turns out larger than allowed, while it still comes. For connections
+    /// with one exchange at a time: whose answer it is, is not told.
+    pub async fn overflowing(&self) {
+        loop {
+            let told = self.0.0.overflow.notified();
+            if self.0.0.overflowing.get() {
+                return;
+            }
+            told.await;
+        }
     }
 
     /// Exchanges that have no answer yet.
@@ -213,6 +230,12 @@ impl Shared {
         self.closed.borrow_mut().get_or_insert_with(|| reason.into());
         self.closing.set(true);
         self.wake_driver();
+    }
+
+    pub(super) fn tell_overflow(&self) {
+        if !self.overflowing.replace(true) {
+            self.overflow.notify_waiters();
+        }
     }
 
     fn wake_driver(&self) {

@@ -4,6 +4,9 @@ mod arrays;
 mod batches;
 mod metadata;
 mod parameters;
+mod pieces;
+mod schemas;
+mod several;
 mod strictness;
 mod targets;
 mod transactions;
@@ -37,6 +40,9 @@ pub fn cases() -> Vec<Case> {
         batches::cases(),
         metadata::cases(),
         parameters::cases(),
+        pieces::cases(),
+        schemas::cases(),
+        several::cases(),
         strictness::cases(),
         targets::cases(),
         transactions::cases(),
@@ -105,7 +111,7 @@ const BODIES: &[(&str, &str, &str)] = &[
     (
         "two_statements",
         "select 1; select 2",
-        r#"{"__type":"ValidationException","message":"Multistatements aren't supported."}"#,
+        r#"{"records":[[{"longValue":2}]],"numberOfRecordsUpdated":0}"#,
     ),
     ("only_space", " ", r#"{"__type":"ValidationException","message":"SQL is empty"}"#),
 ];

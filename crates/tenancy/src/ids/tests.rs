@@ -3,8 +3,10 @@
 
 use proptest::prelude::*;
 
-use super::InvalidId::{ControlCharacter, Empty, NotASetting, ReservedRole, TooLong};
-use super::{InvalidId, RoleName, SettingName, TenantId};
+use super::InvalidId::{
+    ControlCharacter, Empty, NotASetting, ReservedRole, ReservedSchema, TooLong,
+};
+use super::{InvalidId, RoleName, SchemaName, SettingName, TenantId};
 
 type Case<'a> = (&'a str, Result<&'a str, InvalidId>);
 
@@ -28,6 +30,28 @@ fn tenant_ids() {
             TenantId::parse(text).as_ref().map(TenantId::as_str),
             expected.as_ref().copied()
         );
+    }
+}
+
+#[test]
+fn schema_names() {
+    let long = "x".repeat(64);
+    let cases: [(&str, Result<&str, InvalidId>); 11] = [
+        ("sh_vip", Ok(r#""sh_vip""#)),
+        ("A b, c", Ok(r#""A b, c""#)),
+        (r#"x", pg_temp, "y"#, Ok(r#""x"", pg_temp, ""y""#)),
+        ("größe", Ok(r#""größe""#)),
+        ("pg", Ok(r#""pg""#)),
+        ("", Err(Empty)),
+        (&long, Err(TooLong(63))),
+        ("a\0", Err(ControlCharacter)),
+        ("pg_temp", Err(ReservedSchema)),
+        ("pg_toast_temp_3", Err(ReservedSchema)),
+        ("PG_catalog", Err(ReservedSchema)),
+    ];
+    for (text, expected) in cases {
+        let path = SchemaName::parse(text).map(|name| name.search_path());
+        assert_eq!(path.as_deref(), expected.as_ref().copied(), "{text}");
     }
 }
 

@@ -66,8 +66,6 @@ fn what_is_required(stand: &Stand) {
         body.as_object_mut().unwrap().remove(missing);
         tenant.call("/Execute", &body).fails("ValidationException", missing);
     }
-    let body = tenant.body(json!({"sql": "select 1", "schema": "public"}));
-    tenant.call("/Execute", &body).fails("ValidationException", "schema");
     let answer = tenant.call("/ExecuteSql", &json!({}));
     answer.fails("BadRequestException", "ExecuteSql");
 }

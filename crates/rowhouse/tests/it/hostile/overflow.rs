@@ -109,7 +109,8 @@ fn of_a_batch(stand: &Stand) {
         person.batch(sql, &sets([1, 2])).fails_with("23505");
         assert_eq!(count(&mut direct, &mark), "0", "{mark}");
         let sql = sql.replace(":i, :m from", "i + :i, :m from").replace("20)", "20) i");
-        committed_and_said_so(person.batch(&sql, &sets([0, 100])));
+        // Nobody wants the rows of a batch: they are dropped as they come.
+        person.batch(&sql, &sets([0, 100])).ok();
         assert_eq!(count(&mut direct, &mark), "40", "{mark}");
     }
 }
@@ -185,7 +186,11 @@ fn of_what_only_reads(stand: &Stand) {
         }
         let sql = "select 1 / (100 - i), repeat('x', 100000) from generate_series(1, 100) i";
         for _ in 0..OFTEN {
-            person.execute(sql).fails_with("22012");
+            // Nobody waits for the end of what only reads: whether it fails there is not seen.
+            let answer = person.execute(sql);
+            assert_eq!(answer.status, 400, "{}", answer.text());
+            let known = ["UnsupportedResultException", "DatabaseErrorException"];
+            assert!(known.contains(&answer.exception()), "{}", answer.text());
         }
     }
 }
