@@ -48,8 +48,8 @@ fn count(direct: &mut Direct, mark: &str) -> String {
     direct.value(&format!("select count(*) from done_once where mark = '{mark}'"))
 }
 
-/// From 18 on a statement behind another one of the same `Sync` is in an implicit transaction block,
-/// where no procedure may commit: behind a prologue it fails before it could.
+/// From 18 on a statement behind another one of the same `Sync` is in an implicit transaction
+/// block, where no procedure may commit: behind a prologue it fails before it could.
 /// <https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-FLOW-PIPELINING>
 fn may_commit(direct: &mut Direct) -> bool {
     let version: u32 = direct.value("show server_version_num").parse().unwrap();
