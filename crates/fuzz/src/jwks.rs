@@ -33,6 +33,7 @@ pub fn jwks(data: &[u8]) {
         audience_claim: "aud".to_owned(),
         issuer: None,
         tenant_claim: "tenant_id".to_owned(),
+        tenants: Vec::new(),
         role_claim: None,
         tier_claim: None,
         leeway_s: 0,

@@ -38,6 +38,7 @@ fn verifier(tenant_claim: &str) -> Option<Verifier> {
         issuer: None,
         audience_claim: "aud".to_owned(),
         tenant_claim: tenant_claim.to_owned(),
+        tenants: Vec::new(),
         role_claim: Some("role".to_owned()),
         tier_claim: Some("/app/tier".to_owned()),
         leeway_s: LEEWAY_S,

@@ -283,7 +283,7 @@ pub struct Issuer {
 }
 
 /// A JSON Web Key Set at a URL.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySetSource {
     /// The URL: https, or http to loopback.
     pub url: Uri,

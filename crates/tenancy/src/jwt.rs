@@ -16,6 +16,7 @@ mod sign;
 use std::sync::Arc;
 
 use crate::excerpt::Excerpt;
+use crate::ids::TenantId;
 use crate::principal::Principal;
 
 pub use algorithm::Algorithm;
@@ -61,6 +62,9 @@ pub struct VerifierConfig {
     pub issuer: Option<String>,
     /// The claim that holds the tenant.
     pub tenant_claim: String,
+    /// The tenants that the issuer may vouch for; empty: all. A customer's own issuer can write any
+    /// tenant into its tokens, and must not become another customer by that.
+    pub tenants: Vec<TenantId>,
     /// The claim that holds the one database role the caller may use; `None`: none does.
     pub role_claim: Option<String>,
     /// The claim that holds the tenant's tier; `None`: none does.

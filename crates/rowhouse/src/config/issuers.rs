@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use rowhouse_tenancy::ids::TenantId;
 use rowhouse_tenancy::jwt::{
     AUDIENCE_CLAIM_DEFAULT, InvalidConfig, LEEWAY_S_DEFAULT, LEEWAY_S_MAX, ROLE_CLAIM_DEFAULT,
     TENANT_CLAIM_DEFAULT, Verifier, VerifierConfig,
@@ -30,6 +31,8 @@ pub struct Rules {
     pub issuer: Option<String>,
     /// Where the tenant stands.
     pub tenant_claim: String,
+    /// The tenants that the issuer may vouch for; empty: all.
+    tenants: Vec<TenantId>,
     /// Where the role stands, if it does.
     pub role_claim: Option<String>,
     /// Where the tier stands, if it does.
@@ -84,6 +87,7 @@ impl Rules {
             audience_claim: text("audience_claim", &or.audience_claim),
             issuer,
             tenant_claim: text("tenant_claim", &or.tenant_claim),
+            tenants: tenants(section),
             role_claim: optional("role_claim", &or.role_claim),
             tier_claim: optional("tier_claim", &or.tier_claim),
             leeway: section
@@ -100,11 +104,28 @@ impl Default for Rules {
             audience_claim: AUDIENCE_CLAIM_DEFAULT.to_owned(),
             issuer: None,
             tenant_claim: TENANT_CLAIM_DEFAULT.to_owned(),
+            tenants: Vec::new(),
             role_claim: Some(ROLE_CLAIM_DEFAULT.to_owned()),
             tier_claim: None,
             leeway: Duration::from_secs(LEEWAY_S_DEFAULT),
         }
     }
+}
+
+/// Of this section alone: what one issuer may vouch for says nothing about another.
+fn tenants(section: &Section<'_>) -> Vec<TenantId> {
+    let texts = section.texts("tenants");
+    let mut tenants = Vec::with_capacity(texts.len());
+    for text in &texts {
+        match TenantId::parse(text) {
+            Ok(tenant) => tenants.push(tenant),
+            Err(error) => section.problem("tenants", format!("{text:?}: {error}")),
+        }
+    }
+    if texts.is_empty() && section.has("tenants") {
+        section.problem("tenants", "is empty: name a tenant, or take this out to allow all");
+    }
+    tenants
 }
 
 fn issuer_of(section: &Section<'_>, rules: &Rules, keys: Keys) -> Option<Issuer> {
@@ -114,6 +135,7 @@ fn issuer_of(section: &Section<'_>, rules: &Rules, keys: Keys) -> Option<Issuer>
         audience_claim: rules.audience_claim.clone(),
         issuer: rules.issuer.clone(),
         tenant_claim: rules.tenant_claim.clone(),
+        tenants: rules.tenants.clone(),
         role_claim: rules.role_claim.clone(),
         tier_claim: rules.tier_claim.clone(),
         leeway_s: rules.leeway.as_secs(),

@@ -83,7 +83,11 @@ fn a_key_is_good_for_its_issuer_only(stand: &Stand) {
     let gateway = serve(
         stand,
         &(block("https://a.example/", &format!("{base}/a"), "")
-            + &block("https://b.example/", &format!("{base}/b"), "audience = 'b'")),
+            + &block(
+                "https://b.example/",
+                &format!("{base}/b"),
+                "audience = 'b'\ntenants = ['tenant_2', 'tenant_3']",
+            )),
     );
     let (a, b) = ("https://a.example/", "https://b.example/");
     for _ in 0..2 {
@@ -98,6 +102,9 @@ fn a_key_is_good_for_its_issuer_only(stand: &Stand) {
     let mut claims = token::claims("tenant_2");
     (claims["iss"], claims["aud"]) = (json!(b), json!("b"));
     is_tenant(&gateway, &theirs.sign(&claims), "tenant_2");
+    // An issuer of a customer's own cannot make its users another customer's.
+    claims["tenant_id"] = json!("tenant_1");
+    is_refused(&gateway, &theirs.sign(&claims));
     // The key of the section [jwt] is for all other issuers, and none of these.
     is_tenant(&gateway, &token::token("tenant_3"), "tenant_3");
     for (iss, header) in [(json!(a), "k"), (json!(a), token::KEY_ID), (json!([a]), token::KEY_ID)] {

@@ -90,6 +90,9 @@ impl Claims {
         expires_at: u64,
     ) -> Result<Principal, Refusal> {
         let tenant = self.tenant(&rules.tenant_claim)?;
+        if !rules.tenants.is_empty() && !rules.tenants.contains(&tenant) {
+            return Err(Refusal::ForeignTenant(Excerpt::of(tenant.as_str())));
+        }
         let subject = self.text("sub", "sub")?.unwrap_or_default();
         if subject.len() > SUBJECT_BYTES_MAX {
             return Err(Refusal::Invalid("sub", InvalidId::TooLong(SUBJECT_BYTES_MAX)));

@@ -100,6 +100,11 @@ impl Issuers {
         self.verifiers.iter().any(|verifier| IssuerMark::of(verifier.issuer()) == mark)
     }
 
+    /// The keys that were fetched last for this issuer.
+    pub fn fetched(&self, issuer: usize) -> &[VerificationKey] {
+        self.verifiers.get(issuer).map(|verifier| &*verifier.fetched).unwrap_or_default()
+    }
+
     /// Puts what was fetched in the place of an issuer's last fetched keys. `None` when they are
     /// the same.
     pub fn with_fetched(&self, issuer: usize, keys: Vec<VerificationKey>) -> Option<Self> {

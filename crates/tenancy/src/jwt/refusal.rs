@@ -42,6 +42,8 @@ pub enum Refusal {
     Audience,
     /// `iss` is no configured issuer.
     Issuer(Excerpt),
+    /// The issuer may not vouch for this tenant.
+    ForeignTenant(Excerpt),
     /// A claim's text is no identity.
     Invalid(&'static str, InvalidId),
 }
@@ -67,6 +69,9 @@ impl fmt::Display for Refusal {
             Self::NotYet(claim) => write!(f, "the claim {claim} is in the future"),
             Self::Audience => f.write_str("aud names none of the configured audiences"),
             Self::Issuer(issuer) => write!(f, "iss {issuer} is not a configured issuer"),
+            Self::ForeignTenant(tenant) => {
+                write!(f, "the issuer may not vouch for the tenant {tenant}")
+            }
             Self::Invalid(claim, why) => write!(f, "the claim {claim} cannot be used: {why}"),
         }
     }

@@ -36,6 +36,7 @@ fn config() -> VerifierConfig {
         audience_claim: "aud".to_owned(),
         issuer: None,
         tenant_claim: "tenant_id".to_owned(),
+        tenants: vec![],
         role_claim: Some("role".to_owned()),
         tier_claim: Some("/app/tier".to_owned()),
         leeway_s: 30,

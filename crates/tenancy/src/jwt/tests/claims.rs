@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{NOW, Refusal, Verifier, claims_with, config, hmac_token, token, verify};
 use crate::excerpt::Excerpt;
-use crate::ids::InvalidId;
+use crate::ids::{InvalidId, TenantId};
 use crate::jwt::VerifierConfig;
 
 const ROLE: &str = "of the role";
@@ -163,6 +163,22 @@ fn subject_and_role() {
         let result = verify(&token(&claims_with(changes)));
         let found = result.as_ref().map(|principal| (principal.subject(), principal.role()));
         assert_eq!(found, expected.as_ref().copied());
+    }
+}
+
+#[test]
+fn an_issuer_vouches_for_its_tenants_only() {
+    let tenants = ["t1", "7"].map(|id| TenantId::parse(id).unwrap()).to_vec();
+    let verifier = Verifier::new(VerifierConfig { tenants, ..config() }).unwrap();
+    for (tenant, expected) in [
+        (json!("t1"), Ok(())),
+        (json!(7), Ok(())),
+        (json!("T1"), Err(Refusal::ForeignTenant(Excerpt::of("T1")))),
+        (json!("t1 "), Err(Refusal::ForeignTenant(Excerpt::of("t1 ")))),
+        (json!("t2"), Err(Refusal::ForeignTenant(Excerpt::of("t2")))),
+    ] {
+        let token = token(&claims_with(json!({"tenant_id": tenant})));
+        assert_eq!(verifier.verify(&token, NOW).map(drop), expected);
     }
 }
 

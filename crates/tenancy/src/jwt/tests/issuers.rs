@@ -95,6 +95,7 @@ fn a_proof_ends_with_its_key() {
     let one = with(&[&first]);
     let proof = verify(&one, &token).unwrap().proof;
     assert!(one.holds(&proof) && with(&[&second, &first]).holds(&proof));
+    assert_eq!((one.fetched(2).len(), one.fetched(1).len(), one.fetched(9).len()), (1, 0, 0));
     assert!(one.with_fetched(2, vec![first]).is_none());
     // The same secret under another name is another key, and issuer `a` has it as well.
     assert!(!with(&[&second]).holds(&proof) && !before.holds(&proof));

@@ -13,6 +13,13 @@ const CASES: &[(&str, &str)] = &[
         "none",
     ),
     (
+        "[jwt]\ntenants = ['a', '', 'c']\n[[issuer]]\nissuer = 'a'\naudience = 'b'\n\
+         jwks_url = 'https://a.example/keys'\ntenants = []",
+        "rowhouse.toml:6: jwt.tenants: \"\": it is empty; give at least one character\n\
+         rowhouse.toml:11: issuer[0].tenants: is empty: name a tenant, or take this out to allow \
+         all",
+    ),
+    (
         "[[issuer]]\naudience = 'b'",
         "rowhouse.toml:5: issuer[0].issuer: is needed: add it\n\
          rowhouse.toml:5: issuer[0].jwks_url: is needed, or jwks_file, or an [[issuer.key]]: who \
@@ -145,7 +152,10 @@ fn what_is_not_repeated() {
     for (number, expected) in [
         (0, r#"audiences: ["b", "c"], audience_claim: "aud", issuer: Some("local")"#),
         (1, r#"audiences: ["b", "c"], audience_claim: "aud", issuer: Some("a")"#),
-        (1, r#"tenant_claim: "t", role_claim: None, tier_claim: Some("/x/tier"), leeway_s: 8"#),
+        (
+            1,
+            r#"tenant_claim: "t", tenants: [], role_claim: None, tier_claim: Some("/x/tier"), leeway_s: 8"#,
+        ),
         (1, "refresh: 300s, allow_private: false, allowed: [PS256]"),
         (2, r#"audiences: ["d"], audience_claim: "aud", issuer: Some("b")"#),
     ] {
