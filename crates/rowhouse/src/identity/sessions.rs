@@ -158,3 +158,6 @@ impl Sessions {
         self.recent.insert(token, session);
     }
 }
+
+#[cfg(test)]
+mod tests;
