@@ -5,6 +5,7 @@
 
 mod gate;
 mod probe;
+mod reload;
 mod shard;
 
 use std::fmt;
@@ -20,13 +21,15 @@ use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use crate::admin::Admin;
-use crate::config::Config;
+use crate::config::{Config, Loaded};
 use crate::http::Phase;
 use crate::jwks::Keyring;
 use crate::net::{adopt, bind_shared};
-use crate::observe::{Event, Observer, init_log};
+use crate::observe::{Event, LogSwitch, Observer};
 use crate::secrets::Sources;
 use crate::session::Peers;
+pub use reload::Reloads;
+use reload::{Follow, Renewed};
 use shard::{NOT_TOLD, Shard, ShardHandle};
 
 /// How often the drain looks whether transactions are still open.
@@ -39,8 +42,18 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Endpoints {
     /// The Data API.
     pub http: SocketAddr,
+    /// Whether it has TLS.
+    pub https: bool,
     /// Liveness, readiness, metrics.
     pub admin: SocketAddr,
+}
+
+impl Endpoints {
+    /// The Data API as a URL.
+    pub fn http_url(&self) -> String {
+        let scheme = if self.https { "https" } else { "http" };
+        format!("{scheme}://{}", self.http)
+    }
 }
 
 /// Why the gateway did not start, in words for an operator.
@@ -88,23 +101,36 @@ impl std::error::Error for AppError {}
 
 /// Runs the gateway until `shutdown` is done and the drain is over.
 pub async fn run(
-    config: Config,
+    loaded: Loaded,
+    reloads: Option<Reloads>,
     ready: impl FnOnce(&Endpoints),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), AppError> {
-    init_log(config.log);
+    let Loaded { config, values, warnings, .. } = loaded;
+    let log = LogSwitch::start(config.log);
     let observer = Observer::new();
+    for warning in &warnings {
+        observer.emit(&Event::Warned { warning });
+    }
     let config = Arc::new(config);
     let sources = Sources::new(&config, &observer);
     gate::check(&config, &sources, &observer).await?;
+    let follow = Follow {
+        started: Arc::clone(&config),
+        values,
+        log,
+        observer: observer.clone(),
+        sources: Arc::clone(&sources),
+    };
     let local = LocalSet::new();
-    local.run_until(serve(&config, &sources, &observer, ready, shutdown)).await
+    local.run_until(serve(&config, &observer, follow, reloads, ready, shutdown)).await
 }
 
 async fn serve(
     config: &Arc<Config>,
-    sources: &Arc<Sources>,
     observer: &Observer,
+    follow: Follow,
+    reloads: Option<Reloads>,
     ready: impl FnOnce(&Endpoints),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), AppError> {
@@ -118,11 +144,17 @@ async fn serve(
     let http = bound.transpose().map_err(AppError::System)?.unwrap_or(http);
     let (admin_listener, admin) = bind_admin(config.admin.listen)?;
     let keyring = Keyring::start(config, observer).await;
-    let (phase, shards) = start_shards(config, sources, observer, listeners, &keyring)?;
-    tokio::task::spawn_local(Arc::clone(sources).keep_fresh());
-    let readiness = probe::watch(config, sources, observer);
+    let sources = Arc::clone(&follow.sources);
+    let renewed = Renewed { config: Arc::clone(config), keyring };
+    let (followers, followed) = watch::channel(renewed);
+    let (phase, shards) = start_shards(config, &sources, observer, listeners, &followed)?;
+    if let Some(reloads) = reloads {
+        tokio::task::spawn_local(follow.run(reloads, followers));
+    }
+    tokio::task::spawn_local(Arc::clone(&sources).keep_fresh());
+    let readiness = probe::watch(config, &sources, observer);
     tokio::task::spawn_local(Admin::new(observer.clone(), readiness).accept(admin_listener));
-    let endpoints = Endpoints { http, admin };
+    let endpoints = Endpoints { http, https: config.http.tls.is_some(), admin };
     observer.emit(&Event::Ready { http, admin, shards: shards.len() });
     ready(&endpoints);
     shutdown.await;
@@ -145,9 +177,9 @@ fn start_shards(
     sources: &Arc<Sources>,
     observer: &Observer,
     listeners: Vec<std::net::TcpListener>,
-    keyring: &Keyring,
+    renewed: &watch::Receiver<Renewed>,
 ) -> Result<(watch::Sender<Phase>, Vec<ShardHandle>), AppError> {
-    let (phase, followed) = watch::channel(Phase::Serving);
+    let (phase, phases) = watch::channel(Phase::Serving);
     let (peers, inboxes) = Peers::connect(listeners.len());
     let clients = Arc::new(AtomicUsize::new(0));
     let mut shards = Vec::with_capacity(listeners.len());
@@ -161,8 +193,8 @@ fn start_shards(
             inbox,
             listener,
             clients: Arc::clone(&clients),
-            keys: keyring.keys(),
-            phase: followed.clone(),
+            phase: phases.clone(),
+            renewed: renewed.clone(),
         };
         shards.push(shard.start().map_err(AppError::System)?);
     }

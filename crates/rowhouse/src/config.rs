@@ -4,6 +4,7 @@
 //! `raw` holds what was written, `reader` asks for it and gathers every problem at once, `load`
 //! puts the sections together; only values that passed land here.
 
+mod certificate;
 mod command_login;
 mod credentials;
 mod database_url;
@@ -20,6 +21,7 @@ mod sts;
 mod suggest;
 mod tokens;
 mod units;
+mod values;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,6 +35,7 @@ use rowhouse_tenancy::ids::{SettingName, TenantId};
 use rowhouse_tenancy::jwt;
 use rowhouse_tenancy::secret::Secret;
 
+pub use certificate::{ALPN_HTTP2, Tls};
 pub use command_login::command_login;
 pub use load::{DEFAULT_FILE, Loaded, load};
 pub use problem::{Place, Problem};
@@ -42,6 +45,7 @@ pub use role_secret::{AssumedRole, AwsSecret, plain_tenant};
 pub use role_secret::{RoleSecret, SecretSource, TenantTemplate, UnfitTenant};
 pub use sts::Sts;
 pub use units::{parse_duration, write_duration};
+pub use values::Values;
 
 /// The access keys of `rowhouse dev`: an `app` principal and an `admin` principal. Everybody knows
 /// them, so they work on loopback only.
@@ -95,6 +99,12 @@ pub struct Http {
     pub head_timeout: Duration,
     /// The body of a request must be complete within this time.
     pub body_timeout: Duration,
+    /// A client that takes nothing of its answer for this long is let go.
+    pub write_timeout: Duration,
+    /// Requests served at once on one HTTP/2 connection.
+    pub http2_streams_max: usize,
+    /// The certificate and its key. `None`: plain HTTP.
+    pub tls: Option<Tls>,
 }
 
 /// The admin address.

@@ -1,16 +1,17 @@
-//! The HTTP door: the RDS Data API over HTTP/1.1.
+//! The HTTP door: the RDS Data API over HTTP/1.1 and HTTP/2, with TLS or without.
 //!
 //! One task for each client connection, on the shard that accepted it. What a request goes through
 //! is [`Door::serve_request`], from top to bottom.
 
 mod body;
+mod connection;
+mod http2;
 mod operations;
 mod response;
 mod several;
 mod sts;
 
-use std::cell::Cell;
-use std::convert::Infallible;
+use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,37 +21,27 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, HeaderName};
+use hyper::header::{AUTHORIZATION, HOST, HeaderName};
 use hyper::http::request::Parts;
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper::{Method, Request, Response, Version};
 use rowhouse_data_api::fault::{Exception, Fault};
 use rowhouse_data_api::operation::Operation;
 use rowhouse_tenancy::principal::Principal;
 use rowhouse_tenancy::sigv4::{Authorization, SignedRequest};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 
 use crate::config::Config;
 use crate::error::{Error, Kind};
 use crate::identity::{ClaimedKey, Credential, Identity, Service, credential, now_unix};
 use crate::jwks::Keys;
-use crate::net::{PaceLimits, PacedStream};
 use crate::observe::{Answered, Event, Observer};
 use crate::session::Session;
 
 /// A pause after `accept` failed, for want of file descriptors mostly: without it the loop would
 /// spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Bytes of a request's head. AWS's own load balancers take 64 KiB; a head here is about 1 KiB.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// Headers of one request; SDKs send about a dozen.
-const HEADERS_MAX: usize = 100;
-
-/// A client that takes nothing of its answer for this long is gone, or wants to hold us up.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// The header of temporary credentials (IAM user guide, "Temporary security credentials").
 const SESSION_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
@@ -72,9 +63,11 @@ pub enum Phase {
 pub struct Door {
     config: Arc<Config>,
     identity: Identity,
+    /// What new connections are met with; `None` for plain HTTP.
+    tls: RefCell<Option<TlsAcceptor>>,
     session: Rc<Session>,
     observer: Observer,
-    /// Client connections over all shards.
+    /// Client connections over all shards, and what requests share a connection with others.
     clients: Arc<AtomicUsize>,
     request_ids: RequestIds,
 }
@@ -100,12 +93,23 @@ impl Door {
     ) -> Rc<Door> {
         Rc::new(Door {
             identity: Identity::new(Arc::clone(&config), keys),
+            tls: RefCell::new(acceptor(&config)),
             config,
             session,
             observer,
             clients,
             request_ids: RequestIds::new(),
         })
+    }
+
+    /// Follows a changed configuration in what can change while clients are there: who callers are,
+    /// and the certificate that new connections are met with.
+    pub fn renew(&self, config: &Arc<Config>, keys: Keys) {
+        self.identity.renew(Arc::clone(config), keys);
+        // With TLS or without is not for a running door to change.
+        if self.config.http.tls.is_some() && config.http.tls.is_some() {
+            self.tls.replace(acceptor(config));
+        }
     }
 
     /// Accepts clients until the phase leaves `Serving`.
@@ -129,72 +133,43 @@ impl Door {
 
     /// Takes a client in, or closes on it when too many are there.
     fn admit(self: &Rc<Self>, stream: TcpStream, phase: watch::Receiver<Phase>) {
-        if self.clients.fetch_add(1, Ordering::Relaxed) >= self.config.http.connections_max {
-            self.clients.fetch_sub(1, Ordering::Relaxed);
-            self.observer.emit(&Event::TurnedAway);
-            return;
-        }
+        let Some(seat) = Seat::take(self) else { return };
         self.observer.emit(&Event::Accepted);
+        let guest = Guest(seat);
         let door = Rc::clone(self);
         tokio::task::spawn_local(async move {
-            let guest = Guest(Rc::clone(&door));
-            door.serve_client(stream, phase).await;
+            connection::serve(door, stream, phase).await;
             drop(guest);
         });
     }
 
-    async fn serve_client(self: Rc<Self>, stream: TcpStream, mut phase: watch::Receiver<Phase>) {
-        // Without it, an answer waits for the client's acknowledgement of the one before.
-        if stream.set_nodelay(true).is_err() {
-            return;
-        }
-        let http = &self.config.http;
-        let limits =
-            PaceLimits { idle: http.idle_timeout, head: http.head_timeout, write: WRITE_TIMEOUT };
-        let (stream, pace) = PacedStream::new(stream, limits);
-        let door = Rc::clone(&self);
-        let service = service_fn(move |request| {
-            let door = Rc::clone(&door);
-            let serving = pace.serve();
-            async move {
-                let response = door.serve_request(request).await;
-                drop(serving);
-                Ok::<_, Infallible>(response)
-            }
-        });
-        let connection = hyper::server::conn::http1::Builder::new()
-            .max_buf_size(HEAD_BYTES_MAX)
-            .max_headers(HEADERS_MAX)
-            .serve_connection(TokioIo::new(stream), service);
-        let mut connection = pin!(connection);
-        let closing = async {
-            // A sender that is gone means the same as its last word.
-            let _ = phase.wait_for(|phase| *phase == Phase::Closing).await;
-        };
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            () = closing => connection.as_mut().graceful_shutdown(),
-        }
-        // How a client's connection ends, by reset or by the book, is of no interest.
-        let _ = connection.await;
-    }
-
     /// One request, from its head to its answer. A client that leaves meanwhile ends it half-way;
-    /// the report says so.
-    async fn serve_request(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let mut report = Report { door: self, trace: Trace::default(), arrived: Instant::now() };
+    /// the report says so. `large_bodies` is what requests of one connection share.
+    async fn serve_request(
+        &self,
+        request: Request<Incoming>,
+        large_bodies: Option<&Semaphore>,
+    ) -> Response<Full<Bytes>> {
+        let mut report = Report::new(self);
         if sts::is_addressed(&request) {
             return sts::answer(report, request).await;
         }
         let Report { trace, arrived, .. } = &mut report;
-        let served = self.pass(request, trace, arrived).await;
+        let served = self.pass(request, large_bodies, trace, arrived).await;
         report.answer(served)
+    }
+
+    /// The answer to a request that there is no room for.
+    fn turn_away(&self) -> Response<Full<Bytes>> {
+        let busy = Error::new(Kind::Overloaded, "The service is busy. Try again.");
+        Report::new(self).answer(Err(busy.because("http.connections_max is reached")))
     }
 
     /// Identity, body, operation: nothing of the request has an effect before identity is proven.
     async fn pass(
         &self,
         request: Request<Incoming>,
+        large_bodies: Option<&Semaphore>,
         trace: &mut Trace,
         arrived: &mut Instant,
     ) -> Result<Bytes, Error> {
@@ -214,7 +189,8 @@ impl Door {
         };
         let limits = &self.config.limits;
         let timeout = self.config.http.body_timeout;
-        let body = body::read(incoming, limits.request_bytes_max, timeout).await?;
+        let bytes_max = limits.request_bytes_max;
+        let body = body::read(incoming, bytes_max, timeout, large_bodies).await?;
         *arrived = Instant::now();
         trace.bytes_in = body.len();
         let principal = match claim {
@@ -248,8 +224,14 @@ fn operation(head: &Parts) -> Result<Operation, Error> {
     })
 }
 
+/// The headers as they are signed. HTTP/2 has the host in `:authority`, which says more than a
+/// `Host` beside it (RFC 9113, 8.3.1).
 fn header_lines(head: &Parts) -> Vec<(&str, &[u8])> {
-    head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
+    let authority = head.uri.authority().filter(|_| head.version == Version::HTTP_2);
+    let host = authority.map(|authority| (HOST.as_str(), authority.as_str().as_bytes()));
+    let lines = head.headers.iter().filter(|(name, _)| host.is_none() || **name != HOST);
+    let lines = lines.map(|(name, value)| (name.as_str(), value.as_bytes()));
+    host.into_iter().chain(lines).collect()
 }
 
 fn signed_request<'a>(
@@ -266,6 +248,10 @@ fn signed_request<'a>(
     }
 }
 
+fn acceptor(config: &Config) -> Option<TlsAcceptor> {
+    config.http.tls.as_ref().map(|tls| TlsAcceptor::from(Arc::clone(&tls.server)))
+}
+
 /// A request that is to be reported, answered or not.
 struct Report<'a> {
     door: &'a Door,
@@ -273,7 +259,11 @@ struct Report<'a> {
     arrived: Instant,
 }
 
-impl Report<'_> {
+impl<'a> Report<'a> {
+    fn new(door: &'a Door) -> Report<'a> {
+        Report { door, trace: Trace::default(), arrived: Instant::now() }
+    }
+
     /// Makes the answer, and reports it.
     fn answer(mut self, served: Result<Bytes, Error>) -> Response<Full<Bytes>> {
         let request_id = self.door.request_ids.next();
@@ -328,13 +318,33 @@ impl Drop for Report<'_> {
     }
 }
 
-/// A client connection that is counted until it ends, however it ends.
-struct Guest(Rc<Door>);
+/// One of `http.connections_max`, given back however it ends.
+struct Seat(Rc<Door>);
+
+impl Seat {
+    /// Takes one, if there is one.
+    fn take(door: &Rc<Door>) -> Option<Seat> {
+        let seat = Seat(Rc::clone(door));
+        if door.clients.fetch_add(1, Ordering::Relaxed) < door.config.http.connections_max {
+            return Some(seat);
+        }
+        door.observer.emit(&Event::TurnedAway);
+        None
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A client connection that is counted until it ends.
+struct Guest(Seat);
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        self.0.clients.fetch_sub(1, Ordering::Relaxed);
-        self.0.observer.emit(&Event::Closed);
+        self.0.0.observer.emit(&Event::Closed);
     }
 }
 

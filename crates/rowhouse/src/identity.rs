@@ -7,6 +7,7 @@ mod signed;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -40,8 +41,8 @@ pub enum Credential<'a> {
 /// Turns credentials into principals. One for each shard, so that the memory of tokens needs no
 /// lock.
 pub struct Identity {
-    config: Arc<Config>,
-    keys: Keys,
+    config: RefCell<Arc<Config>>,
+    keys: RefCell<Rc<Keys>>,
     tokens: RefCell<Tokens>,
     sessions: RefCell<Sessions>,
 }
@@ -84,7 +85,21 @@ pub fn now_unix() -> u64 {
 impl Identity {
     /// Knows the keys of this configuration, and those that are fetched.
     pub fn new(config: Arc<Config>, keys: Keys) -> Identity {
-        Identity { config, keys, tokens: RefCell::default(), sessions: RefCell::default() }
+        Identity {
+            config: RefCell::new(config),
+            keys: RefCell::new(Rc::new(keys)),
+            tokens: RefCell::default(),
+            sessions: RefCell::default(),
+        }
+    }
+
+    /// Knows the keys of this configuration and no others any more.
+    pub fn renew(&self, config: Arc<Config>, keys: Keys) {
+        self.config.replace(config);
+        self.keys.replace(Rc::new(keys));
+        // What a key has verified or sealed that may be gone now is not remembered.
+        self.tokens.take();
+        self.sessions.take();
     }
 
     /// The principal of a JWT.
@@ -101,35 +116,41 @@ impl Identity {
         if let Some(verified) = self.tokens.borrow_mut().get(token, now) {
             return Ok(verified);
         }
-        let verified = self.verify(token, now).await?;
-        self.tokens.borrow_mut().insert(token, verified.clone());
-        Ok(verified)
+        loop {
+            let keys = Rc::clone(&self.keys.borrow());
+            let verified = verify(&keys, token, now).await?;
+            // After a reload meanwhile other keys count.
+            if Rc::ptr_eq(&keys, &self.keys.borrow()) {
+                self.tokens.borrow_mut().insert(token, verified.clone());
+                return Ok(verified);
+            }
+        }
     }
 
     /// What is remembered goes when the issuers do, or the keys that vouched for it.
     fn forget_withdrawn(&self) {
-        if let Some(issuers) = self.keys.changed() {
+        if let Some(issuers) = self.keys.borrow().changed() {
             self.tokens.borrow_mut().retain(|verified| issuers.holds(&verified.proof));
             self.sessions.borrow_mut().retain(|session| sessions::counts(session, &issuers));
         }
     }
+}
 
-    async fn verify(&self, token: &str, now: u64) -> Result<Verified, Error> {
-        let issuers = self.keys.issuers();
-        if issuers.is_empty() {
-            return Err(Error::identity("no issuer of JWTs is configured"));
-        }
-        let claimed = Unverified::read(token).map_err(refused)?;
-        let issuer = issuers.issuer_of(&claimed).map_err(refused)?;
-        match issuers.verify(issuer, &claimed, now) {
-            Ok(verified) => Ok(verified),
-            Err(refusal) if !claimed.may_have_a_new_key(&refusal) => Err(refused(refusal)),
-            Err(refusal) => {
-                if !self.keys.refreshed(issuer).await {
-                    return Err(refused(refusal));
-                }
-                self.keys.issuers().verify(issuer, &claimed, now_unix()).map_err(refused)
+async fn verify(keys: &Keys, token: &str, now: u64) -> Result<Verified, Error> {
+    let issuers = keys.issuers();
+    if issuers.is_empty() {
+        return Err(Error::identity("no issuer of JWTs is configured"));
+    }
+    let claimed = Unverified::read(token).map_err(refused)?;
+    let issuer = issuers.issuer_of(&claimed).map_err(refused)?;
+    match issuers.verify(issuer, &claimed, now) {
+        Ok(verified) => Ok(verified),
+        Err(refusal) if !claimed.may_have_a_new_key(&refusal) => Err(refused(refusal)),
+        Err(refusal) => {
+            if !keys.refreshed(issuer).await {
+                return Err(refused(refusal));
             }
+            keys.issuers().verify(issuer, &claimed, now_unix()).map_err(refused)
         }
     }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use rowhouse_tenancy::jwt::Issuers;
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::config::Config;
@@ -26,6 +27,7 @@ pub struct Keyring {
     issuers: watch::Sender<Arc<Issuers>>,
     /// By the number of the issuer; `None` where there is nothing to fetch.
     keepers: Arc<[Option<Arc<Shared>>]>,
+    fetching: Arc<[AbortHandle]>,
 }
 
 /// One shard's view of the keyring.
@@ -41,6 +43,7 @@ impl Keyring {
         let verifiers = config.issuers.iter().map(|issuer| issuer.verifier.clone()).collect();
         let (issuers, _) = watch::channel(Arc::new(Issuers::new(verifiers)));
         let mut keepers = Vec::with_capacity(config.issuers.len());
+        let mut fetching = Vec::new();
         for (number, issuer) in config.issuers.iter().enumerate() {
             let keeper = issuer.key_set.clone().map(|source| Keeper {
                 number,
@@ -52,10 +55,10 @@ impl Keyring {
             });
             keepers.push(keeper.as_ref().map(|keeper| Arc::clone(&keeper.shared)));
             if let Some(keeper) = keeper {
-                tokio::task::spawn_local(keeper.keep());
+                fetching.push(tokio::task::spawn_local(keeper.keep()).abort_handle());
             }
         }
-        let ring = Keyring { issuers, keepers: keepers.into() };
+        let ring = Keyring { issuers, keepers: keepers.into(), fetching: fetching.into() };
         for keeper in ring.keepers.iter().flatten() {
             keeper.first_round().await;
         }
@@ -65,6 +68,11 @@ impl Keyring {
     /// The view of one shard.
     pub fn keys(&self) -> Keys {
         Keys { seen: RefCell::new(self.issuers.subscribe()), ring: self.clone() }
+    }
+
+    /// Ends the fetching: another keyring takes its place.
+    pub fn stop(&self) {
+        self.fetching.iter().for_each(AbortHandle::abort);
     }
 
     /// Fetches every key set now, whatever its age. Does not wait for them.

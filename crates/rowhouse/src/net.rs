@@ -1,5 +1,7 @@
-//! Sockets: listeners shared by the shards, and one stream type for every way to PostgreSQL.
+//! Sockets: listeners shared by the shards, one stream type for every way to PostgreSQL and one for
+//! every client.
 
+mod client;
 mod paced;
 mod roots;
 
@@ -13,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
+pub use client::ClientStream;
 pub use paced::{Pace, PaceLimits, PacedStream};
 pub use roots::{read_roots, system_roots};
 

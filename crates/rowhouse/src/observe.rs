@@ -12,7 +12,7 @@ use std::time::Duration;
 use rowhouse_tenancy::jwt::Skipped;
 use rowhouse_tenancy::principal::Principal;
 
-pub use log::init as init_log;
+pub use log::LogSwitch;
 pub use metrics::Metrics;
 
 use crate::config::Login;
@@ -29,6 +29,21 @@ pub enum Event<'a> {
         /// Threads that serve requests.
         shards: usize,
     },
+    /// Something of the configuration is odd, and can be used all the same.
+    Warned {
+        /// What, and what to do.
+        warning: &'a dyn fmt::Display,
+    },
+    /// The configuration was read again and is followed.
+    Reloaded {
+        /// The keys whose change waits for a restart.
+        waiting: &'a [String],
+    },
+    /// The configuration was read again and has a problem; nothing changed.
+    ReloadRefused {
+        /// The problem.
+        problem: &'a str,
+    },
     /// A stop was asked for; work in flight goes on.
     Draining,
     /// Everything has ended.
@@ -42,6 +57,11 @@ pub enum Event<'a> {
     Closed,
     /// A client was turned away because too many are connected.
     TurnedAway,
+    /// A client and the HTTP door did not come to terms about TLS.
+    HandshakeFailed {
+        /// Why.
+        reason: &'a dyn fmt::Display,
+    },
     /// A request was answered.
     Answered(Answered<'a>),
     /// A connection to PostgreSQL was made.

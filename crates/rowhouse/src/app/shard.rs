@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::task::LocalSet;
 
+use super::reload::Renewed;
 use crate::config::Config;
 use crate::http::{Door, Phase};
-use crate::jwks::Keys;
 use crate::net::adopt;
 use crate::observe::{Event, Observer};
 use crate::secrets::Sources;
@@ -44,10 +44,10 @@ pub struct Shard {
     pub listener: std::net::TcpListener,
     /// Client connections over all shards.
     pub clients: Arc<AtomicUsize>,
-    /// The keys of the issuers.
-    pub keys: Keys,
     /// How far a stop has come.
     pub phase: watch::Receiver<Phase>,
+    /// What changes at a reload.
+    pub renewed: watch::Receiver<Renewed>,
 }
 
 /// A running shard.
@@ -75,7 +75,7 @@ impl Shard {
         Ok(ShardHandle { open_transactions, ended })
     }
 
-    async fn run(self, open_transactions: &AtomicUsize) {
+    async fn run(mut self, open_transactions: &AtomicUsize) {
         let listener = match adopt(self.listener) {
             Ok(listener) => listener,
             Err(error) => {
@@ -89,7 +89,9 @@ impl Shard {
         tokio::task::spawn_local(crate::session::serve_peers(Rc::clone(&session), self.inbox));
         tokio::task::spawn_local(Rc::clone(&session).sweep());
         let clients = Arc::clone(&self.clients);
-        let door = Door::new(self.config, Rc::clone(&session), observer, clients, self.keys);
+        let keys = self.renewed.borrow_and_update().keyring.keys();
+        let door = Door::new(self.config, Rc::clone(&session), observer, clients, keys);
+        tokio::task::spawn_local(follow(Rc::clone(&door), self.renewed));
         door.accept(listener, self.phase.clone()).await;
         session.drain();
         let mut phase = self.phase;
@@ -105,5 +107,13 @@ impl Shard {
         while self.clients.load(Ordering::Relaxed) > 0 && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(COUNT_INTERVAL).await;
         }
+    }
+}
+
+/// Whatever of this shard goes by a configuration that can change is told here.
+async fn follow(door: Rc<Door>, mut renewed: watch::Receiver<Renewed>) {
+    while renewed.changed().await.is_ok() {
+        let Renewed { config, keyring } = renewed.borrow_and_update().clone();
+        door.renew(&config, keyring.keys());
     }
 }

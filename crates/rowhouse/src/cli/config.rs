@@ -10,13 +10,21 @@ use crate::config::{DEFAULT_FILE, Loaded, Place, Problem, load, raw};
 /// Prints every problem on standard output: they are what was asked for.
 pub fn check(arguments: &Check) -> Result<(), Failure> {
     let text = read(&arguments.config)?;
-    let problems = load(&text, &arguments.config, raw::environment()).err().unwrap_or_default();
+    let (problems, warnings) = match load(&text, &arguments.config, raw::environment()) {
+        Ok(loaded) => (Vec::new(), loaded.warnings),
+        Err(problems) => (problems, Vec::new()),
+    };
     match arguments.format {
         Format::Json => {
-            let list: Vec<_> = problems.iter().map(as_json).collect();
+            let problems = problems.iter().map(|problem| as_json(problem, "error"));
+            let warnings = warnings.iter().map(|warning| as_json(warning, "warning"));
+            let list: Vec<_> = problems.chain(warnings).collect();
             terminal::line(&format!("{:#}", json!(list)));
         }
-        Format::Text => problems.iter().for_each(|problem| terminal::line(&problem.to_string())),
+        Format::Text => {
+            problems.iter().for_each(|problem| terminal::line(&problem.to_string()));
+            warnings.iter().for_each(|warning| terminal::line(&format!("warning: {warning}")));
+        }
     }
     let name = arguments.config.display();
     if problems.is_empty() {
@@ -55,7 +63,7 @@ fn read(path: &Path) -> Result<String, Failure> {
     })
 }
 
-fn as_json(problem: &Problem) -> serde_json::Value {
+fn as_json(problem: &Problem, severity: &str) -> serde_json::Value {
     let (file, line, variable) = match &problem.place {
         Place::File { name, line } => (Some(name), *line, None),
         Place::Environment { variable } => (None, None, Some(variable)),
@@ -66,6 +74,7 @@ fn as_json(problem: &Problem) -> serde_json::Value {
         "line": line,
         "variable": variable,
         "key": problem.key,
+        "severity": severity,
         "message": problem.message,
     })
 }

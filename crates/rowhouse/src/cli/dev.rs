@@ -14,7 +14,7 @@ use super::stop::StopSignals;
 use super::{CONFIG_FILE, Dev, Failure, terminal};
 use crate::app::{self, AppError, Endpoints};
 use crate::cluster::{self, Cluster, DataDir};
-use crate::config::Config;
+use crate::config::Loaded;
 use crate::demo;
 
 /// File that tells where the doors are, in the data directory.
@@ -32,8 +32,8 @@ pub async fn run(arguments: &Dev) -> Result<(), Failure> {
         // What was begun is dropped with the future, and ends with it.
         () = signals.next() => return Ok(()),
     };
-    let (mut cluster, config) = prepared;
-    let outcome = serve(arguments, &directory, &mut cluster, config, signals).await;
+    let (mut cluster, loaded) = prepared;
+    let outcome = serve(arguments, &directory, &mut cluster, loaded, signals).await;
     let removed = directory.remove(ENDPOINTS_FILE);
     cluster.stop().await?;
     outcome?;
@@ -41,7 +41,7 @@ pub async fn run(arguments: &Dev) -> Result<(), Failure> {
 }
 
 /// The cluster with its data, and the configuration for it.
-async fn prepare(arguments: &Dev, directory: &DataDir) -> Result<(Cluster, Config), Failure> {
+async fn prepare(arguments: &Dev, directory: &DataDir) -> Result<(Cluster, Loaded), Failure> {
     let options = cluster::Options { pg_bin: arguments.pg_bin.clone(), guard_program: None };
     if arguments.reset {
         cluster::reset(directory, &options).await?;
@@ -55,15 +55,15 @@ async fn prepare(arguments: &Dev, directory: &DataDir) -> Result<(Cluster, Confi
     }
     let text = instance::configuration(arguments, directory, &cluster)?;
     directory.write(CONFIG_FILE, text.as_bytes())?;
-    let config = load_file(&directory.file(CONFIG_FILE))?.config;
-    Ok((cluster, config))
+    let loaded = load_file(&directory.file(CONFIG_FILE))?;
+    Ok((cluster, loaded))
 }
 
 async fn serve(
     arguments: &Dev,
     directory: &DataDir,
     cluster: &mut Cluster,
-    config: Config,
+    loaded: Loaded,
     mut signals: StopSignals,
 ) -> Result<(), Failure> {
     let mut written = Ok(());
@@ -80,7 +80,7 @@ async fn serve(
             () = cluster.ended() => cluster_ended = true,
         }
     };
-    let outcome = app::run(config, ready, shutdown).await;
+    let outcome = app::run(loaded, None, ready, shutdown).await;
     outcome.map_err(|error| in_flags(&error))?;
     written?;
     if cluster_ended {
@@ -127,7 +127,7 @@ fn in_flags(error: &AppError) -> Failure {
 
 fn endpoints_json(endpoints: &Endpoints) -> String {
     let value = json!({
-        "http": format!("http://{}", endpoints.http),
+        "http": endpoints.http_url(),
         "pg": null,
         "admin": format!("http://{}", endpoints.admin),
     });

@@ -3,18 +3,20 @@
 use super::config::load_file;
 use super::stop::StopSignals;
 use super::{Failure, Serve, terminal};
-use crate::app::{self, Endpoints};
+use crate::app::{self, Endpoints, Reloads};
 
 /// Runs until it is asked to stop.
 pub async fn run(arguments: &Serve) -> Result<(), Failure> {
     let mut signals = StopSignals::listen()?;
-    let config = load_file(&arguments.config)?.config;
+    let file = arguments.config.clone();
+    let reloads = Reloads::listen(move || load_file(&file).map_err(|Failure(lines)| lines))?;
+    let loaded = load_file(&arguments.config)?;
     let ready = |endpoints: &Endpoints| terminal::line(&ready_line(endpoints));
-    app::run(config, ready, signals.next()).await?;
+    app::run(loaded, Some(reloads), ready, signals.next()).await?;
     Ok(())
 }
 
 /// What programs wait for on standard output. The PostgreSQL door does not exist yet.
 pub fn ready_line(endpoints: &Endpoints) -> String {
-    format!("ready http=http://{} pg=- admin=http://{}", endpoints.http, endpoints.admin)
+    format!("ready http={} pg=- admin=http://{}", endpoints.http_url(), endpoints.admin)
 }

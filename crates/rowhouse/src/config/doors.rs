@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rowhouse_rls::Code;
 
+use super::certificate;
 use super::reader::Section;
 use super::{Admin, Http, Limits, Log, LogLevel, Pool};
 
@@ -14,6 +16,8 @@ const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// Transactions may be kept for a week by those who know why.
 const TRANSACTION_LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+/// One client should not have what thousands share; proxies open more connections.
+const STREAMS_MAX: u64 = 10_000;
 /// Threads beyond the largest machines' cores only wait for each other.
 const SHARDS_MAX: u64 = 1024;
 /// Each fetch is a call of AWS that somebody pays for.
@@ -35,6 +39,9 @@ pub fn http(section: &Section<'_>) -> Http {
         idle_timeout: section.duration("idle_timeout", SHORTEST..=LONGEST),
         head_timeout: section.duration("head_timeout", SHORTEST..=LONGEST),
         body_timeout: section.duration("body_timeout", SHORTEST..=LONGEST),
+        write_timeout: section.duration("write_timeout", SHORTEST..=LONGEST),
+        http2_streams_max: section.integer("http2_streams_max", 1..=STREAMS_MAX),
+        tls: certificate::tls(section, Timestamp::now()),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::problem::{Place, Problem};
 use super::raw::Source;
 use super::reader::{Findings, Reader, Section};
+use super::values::Values;
 use super::{Config, credentials, doors, issuers, role_secret, servers, sts, tokens};
 
 /// The commented default file; what a configuration leaves out is taken from it.
@@ -18,6 +19,10 @@ pub struct Loaded {
     pub config: Config,
     /// Every value in force as TOML, secrets masked, with the place each comes from.
     pub listing: String,
+    /// What is in force, to compare it with another reading.
+    pub values: Values,
+    /// What is odd and does not keep it from being used.
+    pub warnings: Vec<Problem>,
 }
 
 /// Checks a configuration file and its environment. `path` names it in problems, and files that it
@@ -29,9 +34,9 @@ pub fn load(
 ) -> Result<Loaded, Vec<Problem>> {
     let source = Source { text, path, environment: environment.into_iter().collect() };
     let reader = Reader::new(&source, DEFAULT_FILE).map_err(|problem| vec![problem])?;
-    let (config, Findings { problems, listing, .. }) = reader.read(read);
+    let (config, Findings { problems, warnings, listing, values, .. }) = reader.read(read);
     match config {
-        Some(config) if problems.is_empty() => Ok(Loaded { config, listing }),
+        Some(config) if problems.is_empty() => Ok(Loaded { config, listing, values, warnings }),
         _ if problems.is_empty() => Err(vec![Problem {
             place: Place::File { line: None, name: source.name() },
             key: String::new(),

@@ -17,6 +17,7 @@ use toml_edit::Document;
 use super::problem::{Place, Problem};
 use super::raw::Source;
 use super::suggest;
+use super::values::Values;
 use reference::Replaced;
 pub use section::Section;
 
@@ -36,6 +37,9 @@ pub struct Reader<'a> {
 #[derive(Default)]
 struct Notes {
     problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+    /// What is in force.
+    values: Values,
     /// What references stand for.
     replaced: Replaced,
     /// Environment variables that mean something.
@@ -48,6 +52,10 @@ struct Notes {
 pub struct Findings {
     /// Everything that is wrong, in the order of the file.
     pub problems: Vec<Problem>,
+    /// What is odd, and no problem.
+    pub warnings: Vec<Problem>,
+    /// What is in force, by key.
+    pub values: Values,
     /// What is in force, as TOML with secrets masked.
     pub listing: String,
     /// Every key that was asked for, for the test that looks for them in the default file.
@@ -76,12 +84,12 @@ impl<'a> Reader<'a> {
         let value = read(&root);
         let listing = root.finish();
         self.report_unknown_variables();
-        let Notes { mut problems, keys, replaced, .. } = self.notes.take();
-        for problem in &mut problems {
+        let Notes { mut problems, mut warnings, values, keys, replaced, .. } = self.notes.take();
+        for problem in problems.iter_mut().chain(&mut warnings) {
             problem.message = replaced.redact(std::mem::take(&mut problem.message));
         }
         problems.sort_by(|a, b| a.place.cmp(&b.place));
-        (value, Findings { problems, listing, keys })
+        (value, Findings { problems, warnings, values, listing, keys })
     }
 
     fn problem(&self, place: Place, key: String, message: String) {

@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use rowhouse_data_api::fault::Fault;
+use tokio::sync::Semaphore;
 
 use crate::error::Error;
 
@@ -14,20 +15,34 @@ use crate::error::Error;
 /// sees the answer.
 const DISCARDED_FACTOR: usize = 4;
 
-/// Reads the whole body.
-pub async fn read(body: Incoming, bytes_max: usize, within: Duration) -> Result<Bytes, Error> {
-    match tokio::time::timeout(within, read_all(body, bytes_max)).await {
+/// A body above this is a large one. Few statements are; their parameters may be.
+pub const LARGE_BYTES: usize = 64 * 1024;
+
+/// Reads the whole body. Where requests share a connection, `large` says how many of them may read
+/// a large one at a time: it is held while more than [`LARGE_BYTES`] are read.
+pub async fn read(
+    body: Incoming,
+    bytes_max: usize,
+    within: Duration,
+    large: Option<&Semaphore>,
+) -> Result<Bytes, Error> {
+    match tokio::time::timeout(within, read_all(body, bytes_max, large)).await {
         Ok(read) => read,
         Err(_) => Err(Fault::validation("The request's body did not arrive in time").into()),
     }
 }
 
-async fn read_all(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Error> {
+async fn read_all(
+    mut body: Incoming,
+    bytes_max: usize,
+    large: Option<&Semaphore>,
+) -> Result<Bytes, Error> {
     // What the client announces is believed only when it is too much: memory is taken as bytes
     // come.
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     let mut seen = 0_usize;
+    let mut permit = None;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             Error::from(Fault::serialization("The request's body ended early")).because(error)
@@ -41,6 +56,10 @@ async fn read_all(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Error> 
                 break;
             }
             continue;
+        }
+        if let Some(large) = large.filter(|_| seen > LARGE_BYTES && permit.is_none()) {
+            // Nobody closes it.
+            permit = large.acquire().await.ok();
         }
         match &first {
             // Most bodies are one piece, which needs no copy.

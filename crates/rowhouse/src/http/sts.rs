@@ -66,7 +66,7 @@ async fn pass(
     let (head, incoming) = request.into_parts();
     check_head(&head)?;
     let timeout = report.door.config.http.body_timeout;
-    let body = body::read(incoming, BODY_BYTES_MAX, timeout).await?;
+    let body = body::read(incoming, BODY_BYTES_MAX, timeout, None).await?;
     report.arrived = Instant::now();
     report.trace.bytes_in = body.len();
     let call = Call::parse(&body)?;

@@ -14,6 +14,7 @@ use rowhouse_tenancy::sts::{
 
 use super::Identity;
 use super::signed::refused;
+use crate::config::Sts;
 use crate::error::{Error, Kind};
 
 /// Opened sessions remembered in one generation; two are kept. About 1 KiB each, 4 KiB at most.
@@ -67,38 +68,14 @@ impl Identity {
         verified: &Verified,
         now: u64,
     ) -> Result<Exchanged, ExchangeError> {
-        let (keys, duration_s) = self.terms(call, &verified.principal)?;
-        let issuer = self.keys.issuers().mark(&verified.proof);
+        let config = self.config.borrow();
+        let (keys, duration_s) = terms(&config.sts, call, &verified.principal)?;
+        let issuer = self.keys.borrow().issuers().mark(&verified.proof);
         let assumed = call.role_arn.assumed_as(&call.session_name);
         let expires_at = now.saturating_add(duration_s);
         let credentials = seal(keys, verified.principal.clone(), &assumed, issuer, expires_at)
             .map_err(|error| (Fault::new(Code::InternalFailure, "Internal error."), error))?;
         Ok(Exchanged { credentials, assumed })
-    }
-
-    /// The keys and the seconds that the configuration has for a call.
-    fn terms(
-        &self,
-        call: &AssumeRoleWithWebIdentity,
-        principal: &Principal,
-    ) -> Result<(&SealingKeys, u64), ExchangeError> {
-        let sts = &self.config.sts;
-        let denied = |text, cause: &str| {
-            let error = Error::new(Kind::Forbidden, text).because(cause);
-            (Fault::new(Code::AccessDenied, text), error)
-        };
-        let keys = sts.keys.as_ref();
-        let keys = keys.ok_or_else(|| denied(NOT_CONFIGURED, "there is no [[sts.key]]"))?;
-        if principal.tenant().is_none() {
-            let fault = Fault::new(Code::RejectedClaim, "The token names no tenant.");
-            return Err((fault, Error::identity("the token names no tenant")));
-        }
-        if !sts.allows(&call.role_arn) {
-            return Err(denied(NOT_AUTHORIZED, "the role is not in sts.roles"));
-        }
-        let duration_s = sts.duration_s(call.duration_s);
-        let too_long = || (Fault::validation(TOO_LONG), Error::new(Kind::Invalid, TOO_LONG));
-        Ok((keys, duration_s.ok_or_else(too_long)?))
     }
 
     /// The session of a token that came with this access key id.
@@ -114,17 +91,42 @@ impl Identity {
             session.check(access_key_id, now).map_err(refused)?;
             return Ok(session);
         }
-        let Some(keys) = &self.config.sts.keys else {
+        let config = self.config.borrow();
+        let Some(keys) = &config.sts.keys else {
             return Err(Error::unknown_session("no sealing keys are configured"));
         };
         let session = Rc::new(keys.open(token, access_key_id, now).map_err(refused)?);
-        if !counts(&session, &self.keys.issuers()) {
+        if !counts(&session, &self.keys.borrow().issuers()) {
             return Err(Error::unknown_session("the issuer is no longer configured"));
         }
         // Only what we have sealed comes this far: nobody can fill the memory with tokens of his.
         self.sessions.borrow_mut().insert(token, Rc::clone(&session));
         Ok(session)
     }
+}
+
+/// The keys and the seconds that the configuration has for a call.
+fn terms<'s>(
+    sts: &'s Sts,
+    call: &AssumeRoleWithWebIdentity,
+    principal: &Principal,
+) -> Result<(&'s SealingKeys, u64), ExchangeError> {
+    let denied = |text, cause: &str| {
+        let error = Error::new(Kind::Forbidden, text).because(cause);
+        (Fault::new(Code::AccessDenied, text), error)
+    };
+    let keys = sts.keys.as_ref();
+    let keys = keys.ok_or_else(|| denied(NOT_CONFIGURED, "there is no [[sts.key]]"))?;
+    if principal.tenant().is_none() {
+        let fault = Fault::new(Code::RejectedClaim, "The token names no tenant.");
+        return Err((fault, Error::identity("the token names no tenant")));
+    }
+    if !sts.allows(&call.role_arn) {
+        return Err(denied(NOT_AUTHORIZED, "the role is not in sts.roles"));
+    }
+    let duration_s = sts.duration_s(call.duration_s);
+    let too_long = || (Fault::validation(TOO_LONG), Error::new(Kind::Invalid, TOO_LONG));
+    Ok((keys, duration_s.ok_or_else(too_long)?))
 }
 
 /// Whether who vouched for a session is still asked. What `rowhouse token` has sealed needs nobody.

@@ -56,7 +56,8 @@ impl Identity {
     ) -> Result<ClaimedKey, Error> {
         let id = authorization.access_key_id();
         let Some(token) = session_tokens.next() else {
-            let known = self.config.access_keys.iter().find(|key| key.id == id);
+            let config = self.config.borrow();
+            let known = config.access_keys.iter().find(|key| key.id == id);
             let key = known.ok_or_else(|| Error::signature("unknown access key id"))?;
             let secret = key.secret.clone();
             return Ok(ClaimedKey { principal: principal(key), secret, session: None });
@@ -86,7 +87,8 @@ impl Identity {
         service: Service,
         now: u64,
     ) -> Result<Principal, Error> {
-        let (region, service) = (&self.config.region, service.name());
+        let config = self.config.borrow();
+        let (region, service) = (&config.region, service.name());
         let window = sigv4::CLOCK_WINDOW_S;
         sigv4::verify(authorization, request, &key.secret, region, service, now, window)
             .map_err(Error::signature)?;

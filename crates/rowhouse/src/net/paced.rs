@@ -1,5 +1,7 @@
 //! A client's stream that ends by itself when the client takes too long: between requests, in the
-//! middle of a request's head, or to take an answer.
+//! middle of a request's head, or to take an answer; or when it talks without asking for anything.
+//!
+//! It stands beneath TLS, where a byte is a byte that came and not one that was understood.
 //!
 //! The timer is set anew only when it fires or when a nearer deadline comes up, so that a client
 //! that keeps pace costs nothing.
@@ -7,14 +9,18 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
+use std::ops::Range;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
+
+/// What can be looked at before it is decided who reads: as long as the preface of HTTP/2.
+const BEGINNING_BYTES: usize = 24;
 
 /// How long a client may take.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +46,11 @@ enum Waiting {
     Head(Instant),
     /// Nothing: a request is being served, which has limits of its own.
     Served,
+    /// The next request in frames of HTTP/2, of which this many bytes may come before it. Its time
+    /// is kept by who reads them, and knows how to say goodbye.
+    Frames(usize),
+    /// Nothing any more: the client has gone too far.
+    Refused,
 }
 
 /// A request is being served until this is dropped.
@@ -52,6 +63,9 @@ pub struct PacedStream {
     limits: PaceLimits,
     timer: Pin<Box<Sleep>>,
     write_stuck_since: Option<Instant>,
+    /// The first bytes, which have been looked at and not yet been read.
+    beginning: [u8; BEGINNING_BYTES],
+    looked_at: Range<usize>,
 }
 
 impl PacedStream {
@@ -60,9 +74,34 @@ impl PacedStream {
         let now = Instant::now();
         let pace = Pace(Rc::new(Cell::new(Waiting::Idle(now))));
         let timer = Box::pin(sleep_until(now + limits.idle));
-        let paced =
-            PacedStream { stream, pace: pace.clone(), limits, timer, write_stuck_since: None };
+        let paced = PacedStream {
+            stream,
+            pace: pace.clone(),
+            limits,
+            timer,
+            write_stuck_since: None,
+            beginning: [0; BEGINNING_BYTES],
+            looked_at: 0..0,
+        };
         (paced, pace)
+    }
+
+    /// Waits for the first bytes of the stream until there are `enough`, or no more to be had, and
+    /// leaves them to be read. Once, before anything is read. When it is cancelled, what has come
+    /// is lost, and the stream with it.
+    pub async fn look(&mut self, enough: impl Fn(&[u8]) -> bool) -> io::Result<&[u8]> {
+        let mut beginning = [0; BEGINNING_BYTES];
+        let mut length = 0;
+        while let Some(rest) = beginning.get_mut(length..).filter(|rest| !rest.is_empty()) {
+            let read = self.read(rest).await?;
+            length += read;
+            if read == 0 || enough(beginning.get(..length).unwrap_or_default()) {
+                break;
+            }
+        }
+        self.beginning = beginning;
+        self.looked_at = 0..length;
+        Ok(self.beginning.get(..length).unwrap_or_default())
     }
 
     /// `Ready` when a deadline has passed; otherwise the task is woken at the next one.
@@ -70,7 +109,7 @@ impl PacedStream {
         let reading = match self.pace.0.get() {
             Waiting::Idle(since) => Some(since + self.limits.idle),
             Waiting::Head(since) => Some(since + self.limits.head),
-            Waiting::Served => None,
+            Waiting::Served | Waiting::Frames(_) | Waiting::Refused => None,
         };
         let writing = self.write_stuck_since.map(|since| since + self.limits.write);
         let deadline = match (reading, writing) {
@@ -88,6 +127,19 @@ impl PacedStream {
             self.timer.as_mut().reset(deadline);
         }
         Poll::Pending
+    }
+
+    /// Takes note of bytes that have come; `false` when they are too many.
+    fn note_read(&self, bytes: usize) -> bool {
+        let pace = &self.pace.0;
+        match pace.get() {
+            Waiting::Idle(_) if bytes > 0 => pace.set(Waiting::Head(Instant::now())),
+            Waiting::Frames(left) if bytes > left => return false,
+            Waiting::Frames(left) => pace.set(Waiting::Frames(left - bytes)),
+            Waiting::Refused => return false,
+            _ => {}
+        }
+        true
     }
 
     /// Takes note of whether the client takes what is written, and looks at the deadline: an answer
@@ -116,11 +168,31 @@ impl Pace {
         self.0.set(Waiting::Served);
         Serving(self.clone())
     }
+
+    /// What came so far was no request; the next one is waited for from now on.
+    pub fn wait(&self) {
+        self.0.set(Waiting::Idle(Instant::now()));
+    }
+
+    /// Requests are being served that have limits of their own.
+    pub fn serve_frames(&self) {
+        self.0.set(Waiting::Served);
+    }
+
+    /// No request is being served, and before the next one this many bytes of frames may come.
+    pub fn wait_for_frames(&self, bytes_max: usize) {
+        self.0.set(Waiting::Frames(bytes_max));
+    }
+
+    /// Nothing more is read from this client; whoever tries gets an error.
+    pub fn refuse(&self) {
+        self.0.set(Waiting::Refused);
+    }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.0.0.set(Waiting::Idle(Instant::now()));
+        self.0.wait();
     }
 }
 
@@ -131,16 +203,20 @@ impl AsyncRead for PacedStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if let Some(rest) = this.beginning.get(this.looked_at.clone())
+            && !rest.is_empty()
+        {
+            let length = rest.len().min(buf.remaining());
+            buf.put_slice(rest.get(..length).unwrap_or_default());
+            this.looked_at.start += length;
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
-        let read = Pin::new(&mut this.stream).poll_read(cx, buf);
-        match read {
-            Poll::Ready(Ok(())) if buf.filled().len() > before => {
-                if let Waiting::Idle(_) = this.pace.0.get() {
-                    this.pace.0.set(Waiting::Head(Instant::now()));
-                }
-                read
+        match Pin::new(&mut this.stream).poll_read(cx, buf) {
+            Poll::Ready(Ok(())) if !this.note_read(buf.filled().len() - before) => {
+                Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
             }
-            Poll::Ready(_) => read,
+            Poll::Ready(read) => Poll::Ready(read),
             Poll::Pending => match this.poll_deadline(cx) {
                 Poll::Ready(error) => Poll::Ready(Err(error)),
                 Poll::Pending => Poll::Pending,

@@ -4,37 +4,71 @@
 
 use std::io::IsTerminal;
 
-use tracing::{Level, debug, error, info, warn};
+use tracing::level_filters::LevelFilter;
+use tracing::{debug, error, info, warn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, fmt, reload};
 
 use super::{Answered, Event};
 use crate::config::{Log, LogLevel};
 use crate::error::Kind;
 
-/// Starts the log. A second call changes nothing.
-pub fn init(settings: Log) {
-    let level = match settings.level {
-        LogLevel::Error => Level::ERROR,
-        LogLevel::Warn => Level::WARN,
-        LogLevel::Info => Level::INFO,
-        LogLevel::Debug => Level::DEBUG,
-    };
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false);
-    // Fails only where a log has been started before, and then that one goes on.
-    let _ = if settings.json { builder.json().try_init() } else { builder.try_init() };
+/// The log, whose level can be changed.
+pub struct LogSwitch(reload::Handle<LevelFilter, Registry>);
+
+impl LogSwitch {
+    /// Starts the log. A second call changes nothing.
+    pub fn start(settings: Log) -> LogSwitch {
+        let (filter, handle) = reload::Layer::new(level_filter(settings.level));
+        let registry = tracing_subscriber::registry().with(filter);
+        let lines = fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_target(false);
+        // Fails only where a log has been started before, and then that one goes on.
+        let _ = match settings.json {
+            true => registry.with(lines.json()).try_init(),
+            false => registry.with(lines).try_init(),
+        };
+        LogSwitch(handle)
+    }
+
+    /// From now on this is the least severe level that is written.
+    pub fn set_level(&self, level: LogLevel) {
+        // Fails only where the log is gone, and then there is nothing to change.
+        let _ = self.0.reload(level_filter(level));
+    }
+}
+
+fn level_filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    }
 }
 
 /// Writes an event.
 pub fn write(event: &Event<'_>) {
     match event {
         Event::Ready { http, admin, shards } => info!(%http, %admin, shards, "ready"),
+        Event::Warned { warning } => warn!(%warning, "configuration"),
+        Event::Reloaded { waiting } => {
+            info!("configuration reloaded");
+            for key in *waiting {
+                warn!(key, "changed, but in force after a restart only");
+            }
+        }
+        Event::ReloadRefused { problem } => {
+            error!(problem, "configuration not reloaded, the one in force goes on");
+        }
         Event::Draining => info!("draining"),
         Event::Stopped { cut_off } => info!(transactions_cut_off = cut_off, "stopped"),
         Event::Accepted | Event::Closed => {}
         Event::TurnedAway => warn!("too many client connections, one turned away"),
+        Event::HandshakeFailed { reason } => debug!(%reason, "no TLS with a client"),
         Event::Answered(answered) => write_answered(answered),
         Event::UpstreamConnected { login } => {
             debug!(server = %login.server.name, database = %login.database, role = %login.role,

@@ -41,6 +41,11 @@ struct IssuerLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FetchLabels {
     issuer: String,
     outcome: &'static str,
@@ -56,11 +61,13 @@ pub struct Metrics {
     response_bytes: Counter,
     clients: Gauge<i64, AtomicI64>,
     clients_turned_away: Counter,
+    handshake_failures: Counter,
     upstream_connects: Counter,
     upstream_failures: Counter,
     secret_fetches: Family<SecretLabels, Counter>,
     statements_sent_away: Counter,
     transactions_cut: Counter,
+    reloads: Family<ReloadLabels, Counter>,
     server_up: Family<ServerLabels, Gauge<i64, AtomicI64>>,
     jwks_fetches: Family<FetchLabels, Counter>,
     jwks_keys: Family<IssuerLabels, Gauge<i64, AtomicI64>>,
@@ -79,11 +86,13 @@ impl Metrics {
             response_bytes: Counter::default(),
             clients: Gauge::default(),
             clients_turned_away: Counter::default(),
+            handshake_failures: Counter::default(),
             upstream_connects: Counter::default(),
             upstream_failures: Counter::default(),
             secret_fetches: Family::default(),
             statements_sent_away: Counter::default(),
             transactions_cut: Counter::default(),
+            reloads: Family::default(),
             server_up: Family::default(),
             jwks_fetches: Family::default(),
             jwks_keys: Family::default(),
@@ -94,6 +103,11 @@ impl Metrics {
     }
 
     fn register(&mut self) {
+        self.register_callers();
+        self.register_servers();
+    }
+
+    fn register_callers(&mut self) {
         let r = &mut self.registry;
         r.register("requests", "Answered requests by operation and outcome", self.requests.clone());
         r.register(
@@ -111,9 +125,23 @@ impl Metrics {
         r.register("client_connections", "Open client connections", self.clients.clone());
         r.register(
             "client_connections_turned_away",
-            "Client connections refused because too many were open",
+            "Client connections and requests refused because too many were open",
             self.clients_turned_away.clone(),
         );
+        r.register(
+            "tls_handshake_failures",
+            "Client connections that did not get through the TLS handshake",
+            self.handshake_failures.clone(),
+        );
+        r.register(
+            "reloads",
+            "Reloads of the configuration by outcome; each problem of a refused one counts",
+            self.reloads.clone(),
+        );
+    }
+
+    fn register_servers(&mut self) {
+        let r = &mut self.registry;
         r.register(
             "upstream_connects",
             "Connections made to PostgreSQL",
@@ -185,6 +213,9 @@ impl Metrics {
             Event::TurnedAway => {
                 self.clients_turned_away.inc();
             }
+            Event::HandshakeFailed { .. } => {
+                self.handshake_failures.inc();
+            }
             Event::UpstreamConnected { .. } => {
                 self.upstream_connects.inc();
             }
@@ -213,7 +244,14 @@ impl Metrics {
                 self.jwks_fetched.get_or_create(&labels).set(at.as_secs_f64());
             }
             Event::KeysNotFetched { issuer, .. } => self.count_fetch(issuer, "failed"),
+            Event::Reloaded { .. } => {
+                self.reloads.get_or_create(&ReloadLabels { outcome: "followed" }).inc();
+            }
+            Event::ReloadRefused { .. } => {
+                self.reloads.get_or_create(&ReloadLabels { outcome: "refused" }).inc();
+            }
             Event::Ready { .. }
+            | Event::Warned { .. }
             | Event::Draining
             | Event::Stopped { .. }
             | Event::Trouble { .. } => {}

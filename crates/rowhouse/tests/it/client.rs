@@ -1,10 +1,13 @@
 //! HTTP/1.1 over a socket, by hand: what a well-behaved client sends, and what no library would.
 
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::answer::Answer;
 
@@ -95,10 +98,16 @@ impl Request {
     }
 }
 
+/// What bytes go over: TCP, or TLS over it.
+trait Wire: Read + Write + Send + fmt::Debug {}
+
+impl<T: Read + Write + Send + fmt::Debug> Wire for T {}
+
 /// One connection to a door.
 #[derive(Debug)]
 pub struct Client {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Wire>>,
+    socket: TcpStream,
     address: SocketAddr,
     /// The last answer said that there will be no other.
     closing: bool,
@@ -112,11 +121,22 @@ impl Client {
 
     /// Connects, if somebody listens.
     pub fn try_connect(address: SocketAddr) -> io::Result<Client> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(READ_MAX))?;
-        stream.set_write_timeout(Some(READ_MAX))?;
-        Ok(Client { stream: BufReader::new(stream), address, closing: false })
+        let socket = socket(address)?;
+        let stream: Box<dyn Wire> = Box::new(socket.try_clone()?);
+        Ok(Client { stream: BufReader::new(stream), socket, address, closing: false })
+    }
+
+    /// Connects with TLS, and waits for the end of the handshake.
+    pub fn try_connect_tls(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<Client> {
+        let socket = socket(address)?;
+        let name = "localhost".try_into().map_err(io::Error::other)?;
+        let mut tls = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
+        let mut stream = socket.try_clone()?;
+        while tls.is_handshaking() {
+            tls.complete_io(&mut stream)?;
+        }
+        let stream: Box<dyn Wire> = Box::new(StreamOwned::new(tls, stream));
+        Ok(Client { stream: BufReader::new(stream), socket, address, closing: false })
     }
 
     /// Sends a request and reads its answer.
@@ -135,12 +155,13 @@ impl Client {
 
     /// Sends bytes, whatever they are.
     pub fn send_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.get_mut().write_all(bytes)
+        self.stream.get_mut().write_all(bytes)?;
+        self.stream.get_mut().flush()
     }
 
     /// Says that nothing more will be sent.
     pub fn half_close(&mut self) {
-        self.stream.get_mut().shutdown(Shutdown::Write).unwrap();
+        self.socket.shutdown(Shutdown::Write).unwrap();
     }
 
     /// Reads one answer.
@@ -182,6 +203,15 @@ impl Client {
         }
         Ok(line.trim_end().to_owned())
     }
+}
+
+/// A connected socket that never waits for longer than any timeout of the gateway.
+pub fn socket(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect(address)?;
+    socket.set_nodelay(true)?;
+    socket.set_read_timeout(Some(READ_MAX))?;
+    socket.set_write_timeout(Some(READ_MAX))?;
+    Ok(socket)
 }
 
 fn odd(line: &str) -> io::Error {

@@ -34,7 +34,7 @@ pub struct Gateway {
     pub http: SocketAddr,
     /// Liveness, readiness, metrics.
     pub admin: SocketAddr,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Gateway {
@@ -69,10 +69,21 @@ impl Gateway {
         let line = process.wait_for_line("ready ");
         let address = |name: &str| {
             let word = line.split(' ').find_map(|word| word.strip_prefix(name));
-            word.and_then(|url| url.strip_prefix("http://")).unwrap().parse().unwrap()
+            let (_scheme, address) = word.and_then(|url| url.split_once("://")).unwrap();
+            address.parse().unwrap()
         };
         let (http, admin) = (address("http="), address("admin="));
-        Gateway { process, http, admin, _folder: folder }
+        Gateway { process, http, admin, folder }
+    }
+
+    /// Its configuration with something added. Nothing happens before a SIGHUP.
+    pub fn configure(&self, server: &Address, added: &str) {
+        self.rewrite(&(configuration(server) + added));
+    }
+
+    /// Another configuration in the place of its own.
+    pub fn rewrite(&self, text: &str) {
+        self.folder.write("rowhouse.toml", text);
     }
 
     /// Somebody with a token for a tenant.

@@ -15,6 +15,7 @@ mod answer;
 mod auth;
 mod bad_input;
 mod case;
+mod certificate;
 mod chaos;
 mod cli;
 mod client;
@@ -25,12 +26,15 @@ mod data_api;
 mod folder;
 mod gateway;
 mod hostile;
+mod http2;
+mod https;
 mod issuers;
 mod leak;
 mod lexing;
 mod person;
 mod postgres;
 mod process;
+mod reload;
 mod rls;
 mod schema;
 mod secrets;
@@ -58,7 +62,10 @@ fn main() -> ExitCode {
         chaos::cases(),
         hostile::cases(),
         issuers::cases(),
+        http2::cases(),
         shutdown::cases(),
+        https::cases(),
+        reload::cases(),
         cluster::cases(),
         config::cases(),
         cli::cases(),

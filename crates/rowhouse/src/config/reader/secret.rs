@@ -58,12 +58,21 @@ impl Section<'_> {
     pub fn file_text(&self, key: &str, name: &str) -> Option<String> {
         let path = self.reader.source.resolve(name);
         match raw::read_named(&path) {
-            Ok(text) => Some(without_line_end(&text).to_owned()),
+            Ok(text) => {
+                let text = without_line_end(&text);
+                self.note_content(key, text);
+                Some(text.to_owned())
+            }
             Err(error) => {
                 self.problem(key, format!("cannot read {}: {error}", path.display()));
                 None
             }
         }
+    }
+
+    /// What a value stands for that is not in the file itself, or not to be shown.
+    fn note_content(&self, key: &str, text: &str) {
+        self.reader.notes.borrow_mut().values.put_content(&self.child_path(key), text);
     }
 
     fn secret_in_place(&self, key: &'static str, written: &Written<'_>) -> Option<Secret> {
@@ -88,6 +97,7 @@ impl Section<'_> {
             self.problem(key, "is empty: an empty secret protects nothing");
             return None;
         }
+        self.note_content(key, text);
         Some(Secret::from(text))
     }
 }

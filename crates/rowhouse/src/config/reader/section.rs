@@ -11,7 +11,7 @@ use toml_edit::{Item, TableLike, Value};
 
 use super::value::{Text, Written};
 use super::{OVERRIDE_PREFIX, OVERRIDE_SEPARATOR, Reader, reference};
-use crate::config::problem::Place;
+use crate::config::problem::{Place, Problem};
 use crate::config::suggest;
 use crate::config::units::{parse_duration, parse_size, write_duration};
 
@@ -260,6 +260,13 @@ impl<'r> Section<'r> {
         self.reader.problem(self.place(key), self.child_path(key), message.into());
     }
 
+    /// Something is odd with a key of this section, and can be used all the same.
+    pub fn warning(&self, key: &str, message: impl Into<String>) {
+        let (place, key) = (self.place(key), self.child_path(key));
+        let warning = Problem { place, key, message: message.into() };
+        self.reader.notes.borrow_mut().warnings.push(warning);
+    }
+
     /// Something is wrong that a variable says.
     pub fn problem_in_variable(&self, variable: &str, key: &str, message: impl Into<String>) {
         let place = Place::Environment { variable: variable.to_owned() };
@@ -281,6 +288,8 @@ impl<'r> Section<'r> {
             Some(written) => writeln!(lines, "{key} = {written} # {place}"),
             None => writeln!(lines, "{key} = {value} # {place}"),
         };
+        let values = &mut self.reader.notes.borrow_mut().values;
+        values.put(self.child_path(key), value.to_string());
     }
 
     /// Where a key was written, or where it should have been.
@@ -383,7 +392,7 @@ impl<'r> Section<'r> {
         Section { path, pattern, table, defaults: None, ..Section::root(self.reader) }
     }
 
-    fn child_path(&self, key: &str) -> String {
+    pub(super) fn child_path(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 

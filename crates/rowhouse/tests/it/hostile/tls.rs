@@ -3,17 +3,18 @@
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Signal, geteuid};
 
 use crate::case::{Case, suite};
+use crate::certificate;
 use crate::folder::Folder;
 use crate::gateway::{Gateway, configuration};
 use crate::postgres::{Address, Cluster, OwnServer};
-use crate::process::{self, Process, rowhouse};
+use crate::process::{Process, rowhouse};
 use crate::schema;
 use crate::stand::Stand;
 use crate::wait;
@@ -27,13 +28,12 @@ pub fn cases() -> Vec<Case> {
 const START_MAX: Duration = Duration::from_secs(60);
 
 fn the_server_proves_itself(stand: &Stand) {
-    if Command::new("openssl").arg("version").output().is_err() {
-        skipped("there is no openssl to make certificates with");
+    if !certificate::can_be_made() {
         return;
     }
     let folder = Folder::new("tls");
-    let (own, foreign) = (authority(&folder, "own"), authority(&folder, "foreign"));
-    certificate(&folder, "own", "localhost");
+    let [own, foreign] = ["own", "foreign"].map(|name| certificate::authority(&folder, name));
+    certificate::server(&folder, "own", "server", "localhost");
     let server = SecureServer::start_like(stand.cluster(), &folder);
     let place = |host: &str, tls: &str, ca: &Path| Place {
         address: server.address.clone(),
@@ -169,43 +169,4 @@ impl Drop for SecureServer {
             self.process.wait();
         }
     }
-}
-
-/// An authority that signs certificates; its own certificate.
-fn authority(folder: &Folder, name: &str) -> PathBuf {
-    let file = folder.file(&format!("{name}.crt"));
-    let subject = format!("/CN=authority {name}");
-    openssl(
-        folder,
-        &format!("req -x509 -days 2 {NEW_KEY} -keyout {name}.key -out {name}.crt"),
-        &["-subj", &subject, "-addext", "keyUsage=critical,keyCertSign"],
-    );
-    file
-}
-
-/// A server's key and certificate for a name, signed by an authority.
-fn certificate(folder: &Folder, authority: &str, host: &str) {
-    folder.write("names", &format!("subjectAltName=DNS:{host}\nbasicConstraints=CA:FALSE\n"));
-    let subject = format!("/CN={host}");
-    let ask = format!("req {NEW_KEY} -keyout server.key -out server.csr");
-    openssl(folder, &ask, &["-subj", &subject]);
-    let sign = format!(
-        "x509 -req -days 2 -in server.csr -CA {authority}.crt -CAkey {authority}.key \
-         -CAcreateserial -extfile names -out server.crt"
-    );
-    openssl(folder, &sign, &[]);
-}
-
-const NEW_KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-
-fn openssl(folder: &Folder, words: &str, more: &[&str]) {
-    let mut command = Command::new("openssl");
-    command.args(words.split(' ').filter(|word| !word.is_empty())).args(more);
-    let made = process::run(command.current_dir(folder.path()));
-    assert!(made.status.success(), "{words}: {}", String::from_utf8_lossy(&made.stderr));
-}
-
-#[allow(clippy::print_stderr, reason = "whoever reads the outcome should know what it lacks")]
-fn skipped(why: &str) {
-    eprintln!("skipped: {why}");
 }

@@ -145,7 +145,7 @@ fn what_is_not_repeated() {
          [[issuer]]\nissuer = 'a'\njwks_url = 'https://a.example/keys'\ntier_claim = '/x/tier'\n\
          algorithms = ['PS256']\n[[issuer]]\nissuer = 'b'\naudience = 'd'\n[[issuer.key]]\n{KEY}"
     ));
-    let Loaded { config, listing } = loaded(&text, &[("ROWHOUSE_JWT__LEEWAY", "8s")]);
+    let Loaded { config, listing, .. } = loaded(&text, &[("ROWHOUSE_JWT__LEEWAY", "8s")]);
     let names: Vec<_> = config.issuers.iter().map(|issuer| issuer.name.as_str()).collect();
     assert_eq!(names, ["local", "a", "b"]);
     let shown: Vec<_> = config.issuers.iter().map(|issuer| format!("{issuer:?}")).collect();

@@ -73,7 +73,7 @@ fn what_they_stand_for_is_used_and_never_printed() {
         .replace("'hunter2-role'", "'<${env:PW}>$${x}'")
         .replace("'app_user'", "'${env:PW}'")
         .replace("'a.t'", "['${env:SETTING}']");
-    let Loaded { config, listing } = loaded(&text, &ENVIRONMENT);
+    let Loaded { config, listing, .. } = loaded(&text, &ENVIRONMENT);
     let SecretSource::Fixed { role, password } = &config.secrets[0].source else { panic!() };
     assert_eq!(password.expose(), "<hunter2-\"quoted\">${x}");
     assert_eq!(role, "hunter2-\"quoted\"");

@@ -35,7 +35,7 @@ fn roles_and_durations_of_sessions() {
     }
     let key = "[[sts.key]]\nsecret = 'hunter2-hunter2-hunter2-hunter2-'";
     let pairs = [("ROWHOUSE_STS__ROLES", role), ("ROWHOUSE_STS__DURATION_MAX", "15min")];
-    let Loaded { config, listing } = loaded(&with(key), &pairs);
+    let Loaded { config, listing, .. } = loaded(&with(key), &pairs);
     assert!(config.sts.allows(&RoleArn::parse(role).unwrap()) && !config.sts.allows(&other));
     assert_eq!((config.sts.duration_s(None), config.sts.duration_s(Some(901))), (Some(900), None));
     assert!(config.sts.keys.is_some() && !listing.contains("hunter2-hunter2"), "{listing}");
