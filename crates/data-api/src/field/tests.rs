@@ -2,6 +2,8 @@
 //! out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod round_trip;
+
 use proptest::prelude::*;
 use rowhouse_protocol::oid;
 use serde_json::Value;

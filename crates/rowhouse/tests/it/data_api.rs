@@ -2,6 +2,7 @@
 
 mod arrays;
 mod batches;
+mod formatted;
 mod metadata;
 mod parameters;
 mod pieces;
@@ -10,6 +11,7 @@ mod several;
 mod strictness;
 mod targets;
 mod transactions;
+mod types;
 mod values;
 
 use serde_json::json;
@@ -38,6 +40,7 @@ pub fn cases() -> Vec<Case> {
     let modules = [
         arrays::cases(),
         batches::cases(),
+        formatted::cases(),
         metadata::cases(),
         parameters::cases(),
         pieces::cases(),
@@ -46,6 +49,7 @@ pub fn cases() -> Vec<Case> {
         strictness::cases(),
         targets::cases(),
         transactions::cases(),
+        types::cases(),
         values::cases(),
     ];
     cases.extend(modules.into_iter().flatten());

@@ -34,6 +34,7 @@ pub fn make(server: &Address) {
         direct.query(&format!("create database {database}"));
     }
     direct.query(ROLES);
+    server.query("it", EXTENSION);
     server.query("it", TABLES);
 }
 
@@ -44,6 +45,15 @@ const ROLES: &str = "
     create role it_counted login password 'it_counted';
     create role it_member nologin;
     grant it_member to it_app;
+";
+
+/// Types of an extension, which only a superuser may make; `ci` stands for citext and its kin: a
+/// base type by itself, whose text is any text.
+const EXTENSION: &str = "
+    create type ci;
+    create function ci_in(cstring) returns ci language internal immutable strict as 'textin';
+    create function ci_out(ci) returns cstring language internal immutable strict as 'textout';
+    create type ci (input = ci_in, output = ci_out, internallength = variable);
 ";
 
 /// The tables belong to a role that no tenant uses; forced, so that it is bound by the policies as
