@@ -4,6 +4,7 @@ mod arrays;
 mod batches;
 mod formatted;
 mod metadata;
+mod names;
 mod parameters;
 mod pieces;
 mod schemas;
@@ -42,6 +43,7 @@ pub fn cases() -> Vec<Case> {
         batches::cases(),
         formatted::cases(),
         metadata::cases(),
+        names::cases(),
         parameters::cases(),
         pieces::cases(),
         schemas::cases(),
