@@ -64,6 +64,8 @@ struct State {
     fetched_at: Option<Instant>,
     /// A fetch is under way.
     fetching: bool,
+    /// Another is to follow it, as something has changed since it began.
+    again: bool,
     /// When the last fetch began.
     began_at: Option<Instant>,
     /// Why it failed, if it did.
@@ -181,9 +183,13 @@ impl Source {
         }
     }
 
-    /// Fetches anew whatever the age.
+    /// Fetches anew whatever the age; after the fetch that is under way, if there is one.
     pub fn refetch(self: &Arc<Self>) {
         if !self.is_fixed() {
+            self.state.send_if_modified(|state| {
+                state.again = state.fetching;
+                false
+            });
             self.begin(Instant::now(), None);
         }
     }
@@ -251,10 +257,11 @@ impl Source {
         Ok(pending.ok().flatten().unwrap_or(current))
     }
 
-    fn land(&self, began: Instant, fetched: Result<Value, Failure>) {
-        let mut news = None;
+    fn land(self: &Arc<Self>, began: Instant, fetched: Result<Value, Failure>) {
+        let (mut news, mut again) = (None, false);
         self.state.send_modify(|state| {
             state.fetching = false;
+            again = std::mem::take(&mut state.again);
             match fetched {
                 Ok(value) => {
                     state.failure = None;
@@ -274,6 +281,9 @@ impl Source {
                 }
             }
         });
+        if again {
+            self.begin(Instant::now(), None);
+        }
         let failure = self.state.borrow().failure.clone();
         match (news, &failure) {
             (_, Some(failure)) => {
