@@ -145,6 +145,22 @@ fn find(generation: &Generation, sql: &str, types: &[u32]) -> Option<Rc<Statemen
 }
 
 impl StatementEntry {
+    /// The same statement for one caller alone: it begins with what all know, and what is learnt
+    /// of it here nobody else knows.
+    pub fn apart(&self) -> Rc<StatementEntry> {
+        Rc::new(StatementEntry {
+            examined: self.examined,
+            id: self.id.clone(),
+            types: self.types.clone(),
+            columns: self.columns.clone(),
+            refused_context: self.refused_context.clone(),
+            vouched_for: self.vouched_for.clone(),
+            type_choice: self.type_choice.clone(),
+            types_accepted: self.types_accepted.clone(),
+            runs: self.runs.clone(),
+        })
+    }
+
     /// The number that names it on packed connections.
     pub fn id(&self) -> u32 {
         self.id.get()

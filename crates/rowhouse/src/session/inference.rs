@@ -53,7 +53,7 @@ pub fn choose_others(entry: &StatementEntry, statement: &Statement, error: &Serv
         }
         TypeChoice::Open if misfit || cannot_infer(error.code) => Some(TypeChoice::Text),
         // It was not for the types: another time, from the beginning.
-        TypeChoice::Text if misfit => {
+        TypeChoice::Text if does_not_fit(error.code) => {
             entry.choose_types(TypeChoice::Declared);
             None
         }

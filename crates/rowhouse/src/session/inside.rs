@@ -19,7 +19,7 @@ use super::guard::{Place, multistatements};
 use super::implicit::choose_other_types;
 use super::inference::is_uncertain;
 use super::series::{Broken, Frame, Item, Local, Renew, Series};
-use super::together::{guard_all, items, renewal};
+use super::together::{Lesson, guard_all, items, renewal};
 use super::transaction::{Transaction, not_found};
 use super::transaction_id::{TransactionKey, encode};
 use super::{
@@ -113,7 +113,12 @@ impl Session {
             refuse_schema(own)?;
             transaction.in_schema.set(true);
         }
-        let items = items(&transaction.pool, statements, !transaction.in_schema.get());
+        let lesson = match (transaction.in_schema.get(), transaction.clean.get()) {
+            (true, _) => Lesson::Unknown,
+            (false, true) => Lesson::ForAll,
+            (false, false) => Lesson::Private,
+        };
+        let items = items(&transaction.pool, statements, lesson);
         let place = if batch { Place::Together } else { Place::InTransaction };
         guard_all(&transaction.principal, own, &items, place)?;
         if own.is_strict() && items.len() > 1 && !batch {

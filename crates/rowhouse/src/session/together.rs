@@ -122,7 +122,8 @@ impl Session {
         place: Place,
     ) -> Result<Implicit, Error> {
         let pool = self.pool(target)?;
-        let items = items(&pool, statements, target.schema.is_none());
+        let lesson = if target.schema.is_none() { Lesson::ForAll } else { Lesson::Unknown };
+        let items = items(&pool, statements, lesson);
         guard_all(principal, target, &items, place)?;
         let limits = &self.config.limits;
         Ok(Implicit {
@@ -145,9 +146,20 @@ pub(super) fn renewal(principal: &Principal, renew: Renew) -> Renew {
     if principal.kind() == PrincipalKind::Tenant { renew } else { Renew::Never }
 }
 
-/// The statements with what is known about them. What was learned in one schema is not true in
-/// another, so there nothing is remembered.
-pub(super) fn items(pool: &Pool, statements: Vec<Statement>, remember: bool) -> Vec<Item> {
+/// Whom what is learned of a statement is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lesson {
+    /// Its names mean what they mean to everybody.
+    ForAll,
+    /// What ran before may have put tables of its own in the place of those that others mean by
+    /// these names: what is learned of types would be wrong for them.
+    Private,
+    /// In another schema not even what is known is true.
+    Unknown,
+}
+
+/// The statements with what is known about them.
+pub(super) fn items(pool: &Pool, statements: Vec<Statement>, mut lesson: Lesson) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::with_capacity(statements.len());
     for statement in statements {
         let known = items.last().filter(|last| {
@@ -156,9 +168,15 @@ pub(super) fn items(pool: &Pool, statements: Vec<Statement>, remember: bool) -> 
         });
         let entry = match known {
             Some(last) => Rc::clone(&last.entry),
-            None if remember => pool.statement(&statement.sql, &statement.types),
-            None => pool.stranger(&statement.sql, &statement.types),
+            None if lesson == Lesson::Unknown => pool.stranger(&statement.sql, &statement.types),
+            None => {
+                let entry = pool.statement(&statement.sql, &statement.types);
+                if lesson == Lesson::ForAll { entry } else { entry.apart() }
+            }
         };
+        if lesson == Lesson::ForAll && !entry.is_clean() {
+            lesson = Lesson::Private;
+        }
         items.push(Item { statement, entry });
     }
     items

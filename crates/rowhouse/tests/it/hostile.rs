@@ -2,6 +2,7 @@
 
 mod ends;
 mod guests;
+mod lessons;
 mod overflow;
 mod tls;
 mod words;
@@ -17,7 +18,14 @@ use crate::process::rowhouse;
 
 /// The trials.
 pub fn cases() -> Vec<Case> {
-    let suites = [tls::cases(), guests::cases(), ends::cases(), overflow::cases(), words::cases()];
+    let suites = [
+        tls::cases(),
+        guests::cases(),
+        ends::cases(),
+        lessons::cases(),
+        overflow::cases(),
+        words::cases(),
+    ];
     suites.into_iter().flatten().collect()
 }
 
