@@ -3,16 +3,20 @@
 use rowhouse_data_api::fault::Fault;
 use rowhouse_data_api::parameter::{BoundStatement, bind, bind_sets};
 use rowhouse_data_api::request::{
-    BatchExecuteStatement, BeginTransaction, CommitTransaction, ExecuteStatement, RequestLimits,
-    RollbackTransaction,
+    BatchExecuteStatement, BeginTransaction, CommitTransaction, ExecuteStatement,
+    ExecuteTransaction, RequestLimits, RollbackTransaction,
 };
 use rowhouse_protocol::scan::{TokenKind, significant};
 
 use crate::json_object;
 
 /// Small, so that short inputs meet them.
-const LIMITS: RequestLimits =
-    RequestLimits { sql_chars_max: 200, parameters_max: 20, parameter_sets_max: 10 };
+const LIMITS: RequestLimits = RequestLimits {
+    sql_chars_max: 200,
+    parameters_max: 20,
+    parameter_sets_max: 10,
+    transaction_statements_max: 5,
+};
 
 /// A refusal repeats some of what was sent, and never much of it.
 const FAULT_BYTES_MAX: usize = 4096;
@@ -22,7 +26,7 @@ pub fn body(data: &[u8]) {
     let Some((operation, body)) = data.split_first() else {
         return;
     };
-    let refused = match operation % 5 {
+    let refused = match operation % 6 {
         0 => ExecuteStatement::parse(body, &LIMITS).map(|request| {
             check_sql(&request.sql);
             assert!(request.parameters.len() <= LIMITS.parameters_max);
@@ -34,6 +38,11 @@ pub fn body(data: &[u8]) {
         }),
         1 => BatchExecuteStatement::parse(body, &LIMITS).map(|request| check_batch(&request)),
         2 => BeginTransaction::parse(body, &LIMITS).map(drop),
+        5 => ExecuteTransaction::parse(body, &LIMITS).map(|request| {
+            let count = request.statements.len();
+            assert!((1..=LIMITS.transaction_statements_max).contains(&count));
+            request.statements.iter().for_each(|statement| check_sql(&statement.sql));
+        }),
         3 => CommitTransaction::parse(body, &LIMITS).map(drop),
         _ => RollbackTransaction::parse(body, &LIMITS).map(drop),
     };
