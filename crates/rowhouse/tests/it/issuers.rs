@@ -3,6 +3,7 @@
 
 mod key_server;
 mod pages;
+mod secured;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -33,7 +34,7 @@ pub fn cases() -> Vec<Case> {
             ("a_hanging_fetch_holds_nobody_up", a_hanging_fetch_holds_nobody_up),
         ],
     );
-    own.into_iter().chain(pages::cases()).collect()
+    own.into_iter().chain(pages::cases()).chain(secured::cases()).collect()
 }
 
 /// Longer than anything here takes on a busy machine.
