@@ -113,6 +113,9 @@ def post(path, body, headers=None):
         with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, None, answer.read().decode()
     except urllib.error.HTTPError as error:
+        if error.code == 431:
+            # Nobody has looked at a head of that length.
+            return error.code, None, None
         body = json.loads(error.read())
         named = error.headers.get("x-amzn-ErrorType", body["__type"])
         assert named == body["__type"], "header and body name the same exception"

@@ -39,6 +39,18 @@ def test_what_an_answer_holds():
     assert run(f"truncate {TABLE};")["numberOfRecordsUpdated"] == 0
 
 
+def test_what_the_service_itself_refuses():
+    several = run(
+        f"insert into {TABLE} values (1, 'a'); select note from {TABLE}; set work_mem = 64"
+    )
+    assert several["records"] == [[{"stringValue": "a"}]]
+    run("create schema conformance_schema")
+    run("create table conformance_schema.here (id int)")
+    assert run("select * from here", schema="conformance_schema")["records"] == []
+    assert refusal(run, sql="select * from here")[1] == "DatabaseErrorException"
+    run("drop schema conformance_schema cascade")
+
+
 def batch(rows, **more):
     sets = [
         [
