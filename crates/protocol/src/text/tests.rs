@@ -133,6 +133,7 @@ proptest! {
     fn noise_never_panics(text in r#"[\[\]{},;"\\ :=0-9a-zäNUL+-]{0,60}"#, bytes: Vec<u8>) {
         let _ = parse_array(&text, b',');
         let _ = parse_array(&text, b';');
+        let _ = parse_array(&text, bytes.first().copied().unwrap_or_default());
         let _ = decode_bytea(&bytes);
     }
 
