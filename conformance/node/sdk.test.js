@@ -1,6 +1,7 @@
 /** The AWS SDK for JavaScript v3 by itself: every operation, member and error. */
 
 import assert from "node:assert/strict";
+import { createServer, request } from "node:http";
 import { after, before, test } from "node:test";
 
 import {
@@ -333,4 +334,35 @@ test("a result is all that data-api-client's second version looks at", async () 
     ["stringValue"],
     ["stringValue"],
   ]);
+});
+
+test("behind a proxy: being too busy is tried again, a refusal is not", async () => {
+  const busy = { __type: "ServiceUnavailableError", message: "Too many requests wait." };
+  let seen = 0;
+  const proxy = createServer((incoming, outgoing) => {
+    seen += 1;
+    if (seen === 1) {
+      outgoing.writeHead(503, { "x-amzn-errortype": busy.__type }).end(JSON.stringify(busy));
+      incoming.resume();
+      return;
+    }
+    const { method, headers, url } = incoming;
+    const forwarded = request(new URL(url, ENDPOINT), { method, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(outgoing);
+    });
+    incoming.pipe(forwarded);
+  });
+  await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  try {
+    const client = admin({ endpoint: `http://127.0.0.1:${proxy.address().port}` });
+    const send = (sql) => client.send(new ExecuteStatementCommand({ ...AS_ADMIN, sql }));
+    const answer = await send("select 1");
+    assert.deepEqual([answer.$metadata.attempts, seen], [2, 2]);
+    await assert.rejects(send("select 1/0"), (error) => error.$metadata.attempts === 1);
+    assert.equal(seen, 3);
+    client.destroy();
+  } finally {
+    proxy.close();
+  }
 });

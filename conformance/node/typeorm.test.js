@@ -266,3 +266,21 @@ test("a tenant needs to say nothing, and cannot say anything else", async () => 
   await assert.rejects(tenant.query("set app.current_tenant = 1"), /SQLState: 42501$/);
   await tenant.destroy();
 });
+
+test("without the driver's casts, by what PostgreSQL takes values for", async () => {
+  const plain = await open(signedBy("ROWHOUSEADMIN"), AS_ADMIN, {
+    formatOptions: { castParameters: false },
+  });
+  const repository = plain.getRepository("Post");
+  const { id } = await repository.save({
+    title: "One",
+    price: "1.50",
+    state: "live",
+    doc: { a: 1 },
+    day: "2024-02-29",
+  });
+  const found = await repository.findOneByOrFail({ id, state: "live" });
+  // Documents are texts then: TypeORM expects its usual driver to have read them.
+  assert.deepEqual([found.price, found.state, found.doc], ["1.50", "live", '{"a":1}']);
+  await plain.destroy();
+});
