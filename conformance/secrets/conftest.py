@@ -204,6 +204,7 @@ def serve(tmp_path, moto):
     for gateway in started:
         log = gateway.stop()
         assert "password-" not in log and "panicked" not in log
+        assert "sdk_invocation_id" not in log, "the SDK writes no lines here"
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 
 use tracing::level_filters::LevelFilter;
 use tracing::{debug, error, info, warn};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, fmt, reload};
@@ -14,6 +15,9 @@ use super::{Answered, Event};
 use crate::config::{Log, LogLevel};
 use crate::error::Kind;
 
+/// What the targets of our own lines begin with.
+const OURS: &str = "rowhouse";
+
 /// The log, whose level can be changed.
 pub struct LogSwitch(reload::Handle<LevelFilter, Registry>);
 
@@ -21,7 +25,9 @@ impl LogSwitch {
     /// Starts the log. A second call changes nothing.
     pub fn start(settings: Log) -> LogSwitch {
         let (filter, handle) = reload::Layer::new(level_filter(settings.level));
-        let registry = tracing_subscriber::registry().with(filter);
+        // Libraries write to `tracing` as well, and what they write nobody here has read.
+        let ours = filter_fn(|metadata| metadata.target().starts_with(OURS));
+        let registry = tracing_subscriber::registry().with(filter).with(ours);
         let lines = fmt::layer()
             .with_writer(std::io::stderr)
             .with_ansi(std::io::stderr().is_terminal())

@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::case::{Case, suite};
@@ -25,6 +26,7 @@ pub fn cases() -> Vec<Case> {
             ("only_so_many_tenants_at_once", only_so_many_tenants_at_once),
             ("a_wrong_password_hammers_nobody", a_wrong_password_hammers_nobody),
             ("what_is_gone_or_broken", what_is_gone_or_broken),
+            ("a_reload_reads_them_anew", a_reload_reads_them_anew),
         ],
     )
 }
@@ -271,4 +273,18 @@ fn what_is_gone_or_broken(stand: &Stand) {
     wait::until_true("it is back", SOON, || person.execute(COSTLY).status == 200);
     assert!(!gateway.process.log().contains("hunter2"));
     assert!(!gateway.process.log().contains("panicked"));
+}
+
+/// SIGHUP: whoever has changed a secret need not wait for its time to be over.
+fn a_reload_reads_them_anew(stand: &Stand) {
+    make_roles(stand, &["it_before", "it_after"]);
+    let folder = Folder::new("secrets");
+    folder.write("role.json", &credentials("it_before", "it_before"));
+    let gateway = serve(stand, &folder, "role.json", &[]);
+    let person = tenant(&gateway, "tenant_1");
+    assert_eq!(person.execute(WHO).word(), "it_before");
+    folder.write("role.json", &credentials("it_after", "it_after"));
+    assert_eq!(person.execute(COSTLY).rows()[0][1], "it_before");
+    gateway.process.signal(Signal::HUP);
+    wait::until_true("the new role", SOON, || person.execute(COSTLY).rows()[0][1] == "it_after");
 }
