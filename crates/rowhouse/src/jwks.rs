@@ -11,12 +11,12 @@ mod reach;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use rowhouse_tenancy::jwt::Issuers;
+use rowhouse_tenancy::jwt::{Issuers, VerificationKey};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use crate::config::Config;
+use crate::config::{Config, Issuer};
 use crate::observe::Observer;
 use fetch::FETCH_TIMEOUT;
 use keeper::{Keeper, Shared};
@@ -70,6 +70,22 @@ impl Keyring {
         Keys { seen: RefCell::new(self.issuers.subscribe()), ring: self.clone() }
     }
 
+    /// Takes along what the keyring of another configuration had fetched: for the issuers that are
+    /// the same there, and whose keys were not to be had just now.
+    pub fn inherit(&self, own: &Config, other: &Keyring, others: &Config) {
+        let not_fetched = |number: usize| {
+            let keeper = self.keepers.get(number).and_then(Option::as_ref);
+            keeper.is_some_and(|keeper| !keeper.has_fetched())
+        };
+        for (number, issuer) in own.issuers.iter().enumerate().filter(|(n, _)| not_fetched(*n)) {
+            let is_same =
+                |other: &Issuer| other.name == issuer.name && other.key_set == issuer.key_set;
+            let Some(before) = others.issuers.iter().position(is_same) else { continue };
+            let keys = other.issuers.borrow().fetched(before).to_vec();
+            self.issuers.send_if_modified(|issuers| issuers_with(issuers, number, keys));
+        }
+    }
+
     /// Ends the fetching: another keyring takes its place.
     pub fn stop(&self) {
         self.fetching.iter().for_each(AbortHandle::abort);
@@ -81,6 +97,12 @@ impl Keyring {
             keeper.refetch();
         }
     }
+}
+
+/// Puts fetched keys in force; whether they are others than before.
+fn issuers_with(issuers: &mut Arc<Issuers>, number: usize, keys: Vec<VerificationKey>) -> bool {
+    let other = issuers.with_fetched(number, keys);
+    other.map(|other| *issuers = Arc::new(other)).is_some()
 }
 
 impl Keys {

@@ -95,7 +95,9 @@ impl Follow {
         let other_issuers =
             new_values.changed(values).any(|key| KEYRING.iter().any(|section| is_in(key, section)));
         let keyring = if other_issuers {
-            Keyring::start(&config, &self.observer).await
+            let keyring = Keyring::start(&config, &self.observer).await;
+            keyring.inherit(&config, &before, &followers.borrow().config);
+            keyring
         } else {
             // Keys that were fetched outlive an issuer that does not answer just now.
             before.refetch();

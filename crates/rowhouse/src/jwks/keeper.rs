@@ -52,6 +52,8 @@ struct Round {
     over: u64,
     /// Whether one is under way.
     is_running: bool,
+    /// Whether one has succeeded.
+    has_fetched: bool,
     /// Before this, no key that is missing leads to a fetch.
     asks_from: Option<Instant>,
 }
@@ -91,10 +93,9 @@ impl Keeper {
         let fetched = fetched?;
         let set = KeySet::parse(&fetched.body, &self.source.allowed, Origin::Url)?;
         let keys = set.keys.len();
-        let changed = self.issuers.send_if_modified(|issuers| {
-            let other = issuers.with_fetched(self.number, set.keys);
-            other.map(|other| *issuers = Arc::new(other)).is_some()
-        });
+        let put = |issuers: &mut _| super::issuers_with(issuers, self.number, set.keys);
+        let changed = self.issuers.send_if_modified(put);
+        self.shared.round.send_modify(|round| round.has_fetched = true);
         self.observer.emit(&Event::KeysFetched {
             issuer: &self.name,
             keys,
@@ -133,6 +134,11 @@ impl Shared {
     pub async fn first_round(&self) {
         // The sender is in `self`, so the wait does not fail.
         let _ = self.round.subscribe().wait_for(|round| round.over > 0).await;
+    }
+
+    /// Whether the keys were there once.
+    pub fn has_fetched(&self) -> bool {
+        self.round.borrow().has_fetched
     }
 
     /// Waits for the fetch that is under way, or asks for one and waits for that; false when there

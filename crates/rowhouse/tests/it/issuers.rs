@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::case::{Case, suite};
@@ -31,6 +32,7 @@ pub fn cases() -> Vec<Case> {
             ("a_storm_of_unknown_keys", a_storm_of_unknown_keys),
             ("a_key_server_that_goes_down", a_key_server_that_goes_down),
             ("a_key_server_that_comes_late", a_key_server_that_comes_late),
+            ("a_reload_keeps_what_was_fetched", a_reload_keeps_what_was_fetched),
             ("a_hanging_fetch_holds_nobody_up", a_hanging_fetch_holds_nobody_up),
         ],
     );
@@ -326,6 +328,43 @@ fn a_key_server_that_comes_late(stand: &Stand) {
         bearer(&gateway, &token).execute(SQL).status == 200
     });
     is_tenant(&gateway, &token, "tenant_1");
+}
+
+/// SIGHUP fetches at once; and a change of one issuer costs the others nothing, whose servers may
+/// be down.
+fn a_reload_keeps_what_was_fetched(stand: &Stand) {
+    let (server, going) = (KeyServer::start(), KeyServer::start());
+    let keys = [Key::new("one"), Key::new("two")];
+    server.set("/", Reply::Set(set_of(&[&keys[0]])));
+    going.set("/", Reply::Set(set_of(&[&keys[0]])));
+    let kept = local(&going, "kept", "");
+    let after = local(&server, "i", "tenants = ['tenant_2']");
+    let gateway = serve(stand, &(local(&server, "i", "") + &kept));
+    is_tenant(&gateway, &keys[0].token("i", "tenant_1"), "tenant_1");
+    server.set("/", Reply::Set(set_of(&[&keys[1]])));
+    gateway.process.signal(Signal::HUP);
+    wait::until_true("it fetches again", SOON, || {
+        bearer(&gateway, &keys[0].token("i", "tenant_1")).execute(SQL).status == 403
+    });
+
+    drop(going);
+    gateway.rewrite(&(configuration(&stand.cluster().address) + &after + &kept));
+    gateway.process.signal(Signal::HUP);
+    wait::until_true("the issuer is held to its tenants", SOON, || {
+        // Who is there all the time does not notice.
+        is_tenant(&gateway, &keys[0].token("kept", "tenant_3"), "tenant_3");
+        bearer(&gateway, &keys[1].token("i", "tenant_1")).execute(SQL).status == 403
+    });
+    is_tenant(&gateway, &keys[1].token("i", "tenant_2"), "tenant_2");
+    is_tenant(&gateway, &keys[0].token("kept", "tenant_4"), "tenant_4");
+
+    // An issuer that is taken out is gone with its keys.
+    gateway.rewrite(&(configuration(&stand.cluster().address) + &kept));
+    gateway.process.signal(Signal::HUP);
+    wait::until_true("the issuer is gone", SOON, || {
+        bearer(&gateway, &keys[1].token("i", "tenant_2")).execute(SQL).status == 403
+    });
+    is_tenant(&gateway, &keys[0].token("kept", "tenant_4"), "tenant_4");
 }
 
 fn a_hanging_fetch_holds_nobody_up(stand: &Stand) {
