@@ -61,6 +61,11 @@ BODIES = {
     "empty sql": (with_sql(""), {VALIDATION}),
     "70,000 characters of sql": (with_sql("select '" + "x" * 70_000 + "'"), {VALIDATION}),
     "NUL in sql": (with_sql("select '\0'"), {VALIDATION}),
+    "a second statement hides": (
+        with_sql("select 1 /* ; */; drop table nosuch"),
+        {(400, "DatabaseErrorException")},
+    ),
+    "schema": (with_sql("select 1", schema="pg_temp"), {VALIDATION}),
     "missing parameter": (with_sql("select :a"), {VALIDATION}),
     "empty value": (parameter({}), {VALIDATION, SERIALIZATION}),
     "two values": (parameter({"longValue": 1, "stringValue": "1"}), {VALIDATION, SERIALIZATION}),

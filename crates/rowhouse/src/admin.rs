@@ -29,6 +29,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The text format that every Prometheus reads, in OpenMetrics' words.
 const METRICS_TYPE: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+/// The HTTP door as a document that programs read; a trial holds it against the running door.
+const OPENAPI: &str = include_str!("admin/openapi.json");
+const OPENAPI_TYPE: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT_TYPE: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// Why requests would not be served right now; nothing when they would.
@@ -94,7 +97,15 @@ impl Admin {
                 response.headers_mut().insert(CONTENT_TYPE, METRICS_TYPE);
                 response
             }
-            _ => text(StatusCode::NOT_FOUND, "here are /livez, /readyz and /metrics\n".to_owned()),
+            "/openapi.json" => {
+                let mut response = text(StatusCode::OK, OPENAPI.to_owned());
+                response.headers_mut().insert(CONTENT_TYPE, OPENAPI_TYPE);
+                response
+            }
+            _ => {
+                let places = "here are /livez, /readyz, /metrics and /openapi.json\n";
+                text(StatusCode::NOT_FOUND, places.to_owned())
+            }
         }
     }
 }

@@ -67,10 +67,11 @@ impl Session {
     ) -> Result<Vec<Outcome>, Error> {
         let transaction = self.take(principal, target, key)?;
         let (sender, receiver) = oneshot::channel();
+        let (permitted, permission) = oneshot::channel();
         let (session, running) = (Rc::clone(self), Rc::clone(&transaction));
         let (target, at_timeout) = (target.clone(), work.at_timeout);
         tokio::task::spawn_local(async move {
-            let ran = session.run_permitted(&running, &target, work).await;
+            let ran = session.run_permitted(&running, &target, work, permitted).await;
             session.put_back(&running);
             // A receiver that is gone is a caller that left, or has been told that its time is up.
             let _ = sender.send(ran);
@@ -79,6 +80,8 @@ impl Session {
         match at_timeout {
             AtTimeout::Cancel => receiver.await.unwrap_or_else(|_| Err(ended())),
             AtTimeout::GoOn => {
+                // To wait for the right to run is not to run; without it the answer is there.
+                let _ = permission.await;
                 match timeout(self.config.limits.statement_timeout, receiver).await {
                     Ok(ran) => ran.unwrap_or_else(|_| Err(ended())),
                     Err(_) => Err(transaction.timed_out()),
@@ -93,11 +96,14 @@ impl Session {
         transaction: &Transaction,
         target: &Target,
         work: Work,
+        permitted: oneshot::Sender<()>,
     ) -> Result<Vec<Outcome>, Error> {
         let _permit = match work.at_timeout {
             AtTimeout::Cancel => None,
             AtTimeout::GoOn => Some(transaction.pool.permit_to_go_on().await?),
         };
+        // A caller that has left waits for nothing.
+        let _ = permitted.send(());
         self.run_work(transaction, target, work).await
     }
 

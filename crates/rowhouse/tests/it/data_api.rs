@@ -2,10 +2,13 @@
 
 mod arrays;
 mod batches;
+mod errors;
 mod formatted;
+mod large;
 mod metadata;
 mod names;
 mod parameters;
+mod patience;
 mod pieces;
 mod schemas;
 mod several;
@@ -43,8 +46,11 @@ pub fn cases() -> Vec<Case> {
         batches::cases(),
         formatted::cases(),
         metadata::cases(),
+        errors::cases(),
+        large::cases(),
         names::cases(),
         parameters::cases(),
+        patience::cases(),
         pieces::cases(),
         schemas::cases(),
         several::cases(),

@@ -31,6 +31,7 @@ mod https;
 mod issuers;
 mod leak;
 mod lexing;
+mod openapi;
 mod person;
 mod postgres;
 mod process;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         sts::cases(),
         leak::cases(),
         lexing::cases(),
+        openapi::cases(),
         seeds::cases(),
         rls::cases(),
     ];
