@@ -92,8 +92,6 @@ struct Client {
     /// When `overdue` looks again, and a word to look sooner.
     next_look: Cell<Instant>,
     look_sooner: Notify,
-    /// Requests taken back, less the answers that were taken; never below zero.
-    abandoned: Cell<usize>,
     unsent: Rc<Unsent>,
     large_bodies: Semaphore,
 }
@@ -108,7 +106,6 @@ impl Client {
             idle_since: Cell::new(now),
             next_look: Cell::new(now),
             look_sooner: Notify::new(),
-            abandoned: Cell::new(0),
             unsent: Rc::default(),
             large_bodies: Semaphore::new(LARGE_BODIES_MAX),
         };
@@ -218,6 +215,9 @@ impl Open {
     fn new(client: &Rc<Client>) -> Open {
         let before = client.open.replace(client.open.get() + 1);
         client.pace.serve_frames();
+        if client.unsent.abandoned() > ABANDONED_MAX {
+            client.pace.refuse();
+        }
         Open { client: Rc::clone(client), alone: before == 0, answered: false }
     }
 }
@@ -229,13 +229,8 @@ impl Drop for Open {
         if client.open.get() == 0 {
             client.wait();
         }
-        let abandoned = client.abandoned.get();
-        client.abandoned.set(match self.answered {
-            true => abandoned.saturating_sub(1),
-            false => abandoned + 1,
-        });
-        if client.abandoned.get() > ABANDONED_MAX {
-            client.pace.refuse();
+        if !self.answered {
+            client.unsent.count(false);
         }
     }
 }

@@ -176,12 +176,19 @@ impl Pace {
 
     /// Requests are being served that have limits of their own.
     pub fn serve_frames(&self) {
-        self.0.set(Waiting::Served);
+        self.set_frames(Waiting::Served);
     }
 
     /// No request is being served, and before the next one this many bytes of frames may come.
     pub fn wait_for_frames(&self, bytes_max: usize) {
-        self.0.set(Waiting::Frames(bytes_max));
+        self.set_frames(Waiting::Frames(bytes_max));
+    }
+
+    /// Who has gone too far does not come back by what was begun before.
+    fn set_frames(&self, waiting: Waiting) {
+        if !matches!(self.0.get(), Waiting::Refused) {
+            self.0.set(waiting);
+        }
     }
 
     /// Nothing more is read from this client; whoever tries gets an error.

@@ -1,6 +1,8 @@
 //! HTTP/2 at the Data API's door: what HTTP/1.1 can do, many times at once.
 
 mod client;
+mod frames;
+mod hostile;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -19,7 +21,7 @@ pub use client::Http2Client;
 
 /// The trials.
 pub fn cases() -> Vec<Case> {
-    suite(
+    let mut cases = suite(
         "http2",
         &[
             ("everything_works", everything_works),
@@ -31,7 +33,9 @@ pub fn cases() -> Vec<Case> {
             ("idle_clients_are_told", idle_clients_are_told),
             ("statements_are_answered_before_the_end", statements_are_answered_before_the_end),
         ],
-    )
+    );
+    cases.extend(hostile::cases());
+    cases
 }
 
 /// Longer than anything here takes on a busy machine.

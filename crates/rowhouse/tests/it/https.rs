@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ALL_VERSIONS, ClientConfig, SupportedProtocolVersion};
@@ -16,6 +17,7 @@ use crate::gateway::Gateway;
 use crate::http2::Http2Client;
 use crate::process::{self, rowhouse};
 use crate::stand::Stand;
+use crate::wait;
 
 /// The trials.
 pub fn cases() -> Vec<Case> {
@@ -26,11 +28,16 @@ pub fn cases() -> Vec<Case> {
             ("keys_in_all_their_forms", keys_in_all_their_forms),
             ("only_the_new_version", only_the_new_version),
             ("plain_and_tls_do_not_mix", plain_and_tls_do_not_mix),
+            ("handshakes_that_do_not_end", handshakes_that_do_not_end),
             ("curl_finds_out", curl_finds_out),
             ("a_configuration_is_checked", a_configuration_is_checked),
         ],
     )
 }
+
+/// Longer than anything here takes on a busy machine.
+const SOON: Duration = Duration::from_secs(30);
+const TURNED_AWAY: &str = "rowhouse_client_connections_turned_away_total";
 
 /// A gateway with a certificate for localhost.
 pub struct Secure {
@@ -157,6 +164,30 @@ fn plain_and_tls_do_not_mix(stand: &Stand) {
     let mut client = Client::try_connect_tls(secure.gateway.http, &secure.client(&[])).unwrap();
     client.ask(&request).unwrap().ok();
     client.ask(&Request::get("/")).unwrap().fails("AccessDeniedException", "");
+}
+
+/// They are counted like anybody, and let go in time, trickling or not.
+fn handshakes_that_do_not_end(stand: &Stand) {
+    let settings = [("HTTP__CONNECTIONS_MAX", "3"), ("HTTP__HEAD_TIMEOUT", "2s")];
+    let Some(secure) = Secure::start(stand, &settings) else { return };
+    let address = secure.gateway.http;
+    let (silent, begun, mut trickling) =
+        (socket(address).unwrap(), socket(address).unwrap(), socket(address).unwrap());
+    (&begun).write_all(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03").unwrap();
+    let full = || Client::try_connect_tls(address, &secure.client(&[])).is_err();
+    let turned_away = || secure.gateway.metric(TURNED_AWAY, "");
+    wait::until_true("there is no room", SOON, || full() && turned_away() >= 1.0);
+    // A record of 16 KiB, which would take hours.
+    let start = Instant::now();
+    trickling.write_all(b"\x16\x03\x01\x40\0").unwrap();
+    while trickling.write_all(b"\x01").is_ok() {
+        wait::pause(Duration::from_millis(50));
+        assert!(start.elapsed() < SOON);
+    }
+    wait::until_true("there is room", SOON, || !full());
+    drop((silent, begun));
+    let failures = secure.gateway.metric("rowhouse_tls_handshake_failures_total", "");
+    assert!(failures >= 3.0, "{failures}");
 }
 
 fn curl_finds_out(stand: &Stand) {

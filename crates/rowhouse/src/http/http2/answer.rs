@@ -26,12 +26,28 @@ const PIECE_BYTES: usize = 16 * 1024;
 pub struct Unsent {
     answers: RefCell<BTreeMap<u64, Instant>>,
     next: Cell<u64>,
+    /// Requests that nobody took the answer of, less the answers that were taken; never below zero.
+    abandoned: Cell<usize>,
 }
 
 impl Unsent {
     /// When the one that stands still for longest last moved.
     pub fn oldest(&self) -> Option<Instant> {
         self.answers.borrow().values().min().copied()
+    }
+
+    /// How many requests more were taken back than answers taken.
+    pub fn abandoned(&self) -> usize {
+        self.abandoned.get()
+    }
+
+    /// A request has come to its end.
+    pub fn count(&self, taken: bool) {
+        let abandoned = self.abandoned.get();
+        self.abandoned.set(match taken {
+            true => abandoned.saturating_sub(1),
+            false => abandoned + 1,
+        });
     }
 }
 
@@ -45,6 +61,8 @@ pub struct Answer {
 struct Way {
     unsent: Rc<Unsent>,
     number: u64,
+    /// Bytes that have not been written.
+    left: Cell<usize>,
 }
 
 /// What goes out in one go.
@@ -59,8 +77,11 @@ impl Answer {
         let number = unsent.next.get();
         unsent.next.set(number.wrapping_add(1));
         unsent.answers.borrow_mut().insert(number, Instant::now());
-        let way = Rc::new(Way { unsent: Rc::clone(unsent), number });
-        response.map(|body| Answer { rest: whole(body), way })
+        response.map(|body| {
+            let rest = whole(body);
+            let left = Cell::new(rest.len());
+            Answer { rest, way: Rc::new(Way { unsent: Rc::clone(unsent), number, left }) }
+        })
     }
 }
 
@@ -76,6 +97,7 @@ fn whole(mut body: Full<Bytes>) -> Bytes {
 impl Drop for Way {
     fn drop(&mut self) {
         self.unsent.answers.borrow_mut().remove(&self.number);
+        self.unsent.count(self.left.get() == 0);
     }
 }
 
@@ -123,5 +145,6 @@ impl Buf for Piece {
 
     fn advance(&mut self, count: usize) {
         self.bytes.advance(count);
+        self.way.left.set(self.way.left.get().saturating_sub(count));
     }
 }
