@@ -205,8 +205,12 @@ impl Series<'_> {
         }
         let mut last: Option<&Item> = None;
         for (index, item) in self.items.iter().enumerate() {
-            if prologue && last.is_some_and(|last| self.renews_behind(last)) {
-                steps.push(Step::Prologue { parse: false });
+            if prologue
+                && let Some(last) = last
+                && self.renews_behind(last)
+            {
+                // It may have closed what the server keeps under our name.
+                steps.push(Step::Prologue { parse: !last.entry.is_clean() });
             }
             let parse = !last.is_some_and(|last| same_parse(last, item));
             steps.push(Step::Statement { index, parse });

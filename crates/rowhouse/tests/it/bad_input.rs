@@ -13,6 +13,7 @@ pub fn cases() -> Vec<Case> {
     let mut cases = suite(
         "bad_input",
         &[
+            ("our_prologue_taken_away", our_prologue_taken_away),
             ("sql_of_all_lengths", sql_of_all_lengths),
             ("parameters_of_all_numbers", parameters_of_all_numbers),
             ("a_body_that_is_too_large", a_body_that_is_too_large),
@@ -185,6 +186,20 @@ const STATEMENTS: &[(&str, &str, &str)] = &[
     ("own_prologue", "execute rowhouse_prologue", "42601"),
     ("our_prologue_again", "deallocate rowhouse_prologue; select 1", ""),
 ];
+
+/// Between two statements of one call, and between two calls of one transaction.
+fn our_prologue_taken_away(stand: &Stand) {
+    let tenant = stand.tenant("tenant_1");
+    let transaction = tenant.begin();
+    for closing in ["deallocate rowhouse_prologue", "deallocate all"] {
+        let sql = format!("{closing}; select distinct tenant from note");
+        for answer in [tenant.execute(&sql), transaction.execute(&sql)] {
+            assert_eq!(answer.rows(), json!([["tenant_1"]]), "{closing}");
+            others_notice_nothing(stand);
+        }
+    }
+    transaction.rollback().ok();
+}
 
 fn sql_of_all_lengths(stand: &Stand) {
     let tenant = stand.tenant("tenant_1");
