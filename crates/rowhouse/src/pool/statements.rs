@@ -71,6 +71,8 @@ pub enum TypeChoice {
     Open,
     /// Strings as text, arrays with the type of their values.
     Text,
+    /// As they are declared, but longs as `integer`.
+    Narrow,
 }
 
 #[derive(Debug, Clone, Copy, Default)]

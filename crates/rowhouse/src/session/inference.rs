@@ -3,8 +3,9 @@
 //!
 //! A string goes without a type, and PostgreSQL infers it; where it cannot, the string is text. An
 //! array goes with the type of its values, so that `select :a` gives an array and not the text of
-//! one; where that does not fit (`uuid[]`, an enum's), it goes without a type as well. What was
-//! found is kept with the statement.
+//! one; where that does not fit (`uuid[]`, an enum's), it goes without a type as well. A long goes
+//! as `bigint`; where no function and no operator takes one, it goes as `integer`. What was found
+//! is kept with the statement.
 
 use std::borrow::Cow;
 
@@ -28,6 +29,7 @@ pub fn types_for<'a>(entry: &StatementEntry, statement: &'a Statement) -> Cow<'a
         typed
             .map(|(&declared, value)| match choice {
                 TypeChoice::Text if declared == oid::UNSPECIFIED => value.fallback_type,
+                TypeChoice::Narrow if declared == oid::INT8 => oid::INT4,
                 TypeChoice::Open if value.fallback_type == oid::UNSPECIFIED => oid::UNSPECIFIED,
                 _ => declared,
             })
@@ -38,7 +40,8 @@ pub fn types_for<'a>(entry: &StatementEntry, statement: &'a Statement) -> Cow<'a
 /// Whether PostgreSQL may be unable to do with the types a statement goes out with, as far as is
 /// known.
 pub fn is_uncertain(entry: &StatementEntry, statement: &Statement) -> bool {
-    !entry.types_accepted() && (has_open_types(statement) || has_arrays(statement))
+    let uncertain = has_open_types(statement) || has_arrays(statement) || has_longs(statement);
+    !entry.types_accepted() && uncertain
 }
 
 /// Chooses other types after PostgreSQL has refused a statement's text; false when there are none
@@ -51,9 +54,12 @@ pub fn choose_others(entry: &StatementEntry, statement: &Statement, error: &Serv
         TypeChoice::Declared if cannot_infer(error.code) && has_open_types(statement) => {
             Some(TypeChoice::Text)
         }
+        TypeChoice::Declared if too_wide(error.code) && has_longs(statement) => {
+            Some(TypeChoice::Narrow)
+        }
         TypeChoice::Open if misfit || cannot_infer(error.code) => Some(TypeChoice::Text),
         // It was not for the types: another time, from the beginning.
-        TypeChoice::Text if does_not_fit(error.code) => {
+        TypeChoice::Text | TypeChoice::Narrow if does_not_fit(error.code) => {
             entry.choose_types(TypeChoice::Declared);
             None
         }
@@ -83,6 +89,16 @@ fn has_arrays(statement: &Statement) -> bool {
     typed.into_iter().any(|(&declared, value)| {
         declared != oid::UNSPECIFIED && value.fallback_type == oid::UNSPECIFIED
     })
+}
+
+fn has_longs(statement: &Statement) -> bool {
+    statement.types.contains(&oid::INT8)
+}
+
+/// Functions and operators that take `integer` (`jsonb -> 0`, `generate_subscripts`, most that
+/// people write) do not take `bigint`, and no cast goes there by itself.
+fn too_wide(code: SqlState) -> bool {
+    code == SqlState::UNDEFINED_FUNCTION
 }
 
 /// PostgreSQL cannot tell the type of a parameter that was left open.

@@ -14,6 +14,7 @@ pub fn cases() -> Vec<Case> {
             ("one_that_is_there_twice", one_that_is_there_twice),
             ("positions_of_errors_are_the_callers", positions_of_errors_are_the_callers),
             ("what_cannot_be_inferred_is_text", what_cannot_be_inferred_is_text),
+            ("longs_where_only_integers_fit", longs_where_only_integers_fit),
         ],
     );
     cases.extend(FOUND.iter().map(|&(name, sql, rows)| {
@@ -92,4 +93,28 @@ fn what_cannot_be_inferred_is_text(stand: &Stand) {
     transaction.commit().ok();
     let written = tenant.execute("select count(*) from written where mark = 'inferred'");
     assert_eq!(written.value(), 1);
+}
+
+/// PostgreSQL has these for `integer` only; a transaction outlives finding that out, and what no
+/// type mends is told as it is.
+fn longs_where_only_integers_fit(stand: &Stand) {
+    let tenant = stand.tenant("tenant_1");
+    let transaction = tenant.begin();
+    for (sql, rows) in [
+        (r#"select '["a", "b"]'::jsonb ->> :n"#, json!([["b"]])),
+        ("select repeat('x', :n)", json!([["x"]])),
+        ("select generate_subscripts(array[7], :n)", json!([[1]])),
+        ("select left('abc', :n) || :t", json!([["a!"]])),
+    ] {
+        for _ in 0..2 {
+            let call = transaction.sql(sql).long("n", 1).text("t", "!");
+            assert_eq!(call.run().rows(), rows, "{sql}");
+            assert_eq!(tenant.sql(sql).long("n", 1).text("t", "!").run().rows(), rows, "{sql}");
+        }
+    }
+    transaction.commit().ok();
+    let call = |sql| tenant.sql(sql).long("n", 1 << 40).run();
+    call("select repeat('x', :n)").fails_with("22003");
+    call("select nosuch(:n)").fails_with("42883");
+    assert_eq!(call("select :n").value(), 1_i64 << 40);
 }
