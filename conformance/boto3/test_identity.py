@@ -74,7 +74,11 @@ def sentence():
 def test_bad_tokens(token, sentence):
     presented = token()
     if len(presented) > 65_536:
-        status, name, _ = post("/Execute", b"{}", {"Authorization": f"Bearer {presented}"})
+        try:
+            status, name, _ = post("/Execute", b"{}", {"Authorization": f"Bearer {presented}"})
+        except OSError:
+            # Closed before it was all sent: a refusal as well.
+            return
         assert (status, name) in [(403, "AccessDeniedException"), (431, None)]
         return
     answer = refusal(with_token(presented).execute_statement, **TARGET, sql=SQL)
