@@ -17,7 +17,6 @@ import {
   SecretsErrorException,
   StatementTimeoutException,
   TransactionNotFoundException,
-  UnsupportedResultException,
 } from "@aws-sdk/client-rds-data";
 
 import {

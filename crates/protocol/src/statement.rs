@@ -125,6 +125,14 @@ pub struct Examined {
     pub read_only: bool,
 }
 
+impl Examined {
+    /// To run it again after it has run changes nothing that anybody has written: it only reads, or
+    /// it reads on from a cursor, whose query ran when it was declared.
+    pub fn is_harmless(&self) -> bool {
+        self.read_only || (self.statements == 1 && self.verb == Verb::Fetch)
+    }
+}
+
 /// One statement of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Statement<'a> {

@@ -51,8 +51,10 @@ pub enum Kind {
     Sql,
     /// The statement ran into its time limit and was cancelled.
     StatementTimeout,
-    /// The result is larger than one answer may be.
+    /// The result is larger than one answer may be, and nothing was changed.
     ResultTooLarge,
+    /// The same of a statement that changed something, or may have.
+    ChangedAndTooLarge,
     /// No connection became free in time; nothing ran.
     Overloaded,
     /// The database cannot be reached; nothing ran, or nothing was committed.
@@ -102,8 +104,9 @@ impl Kind {
             }
             Kind::Sql => (SqlState::INTERNAL_ERROR, Exception::DatabaseError),
             Kind::StatementTimeout => (SqlState::QUERY_CANCELED, Exception::StatementTimeout),
-            Kind::ResultTooLarge => {
-                (SqlState::PROGRAM_LIMIT_EXCEEDED, Exception::UnsupportedResult)
+            Kind::ResultTooLarge => (SqlState::PROGRAM_LIMIT_EXCEEDED, Exception::BadRequest),
+            Kind::ChangedAndTooLarge => {
+                (SqlState::PROGRAM_LIMIT_EXCEEDED, Exception::DatabaseError)
             }
             Kind::Overloaded => (SqlState::TOO_MANY_CONNECTIONS, Exception::ServiceUnavailable),
             Kind::Unavailable => (SqlState::CANNOT_CONNECT_NOW, Exception::DatabaseUnavailable),
@@ -117,7 +120,7 @@ impl Kind {
     }
 
     /// Every kind, for the test that walks the table.
-    pub const ALL: [Kind; 26] = [
+    pub const ALL: [Kind; 27] = [
         Kind::Identity,
         Kind::Signature,
         Kind::TokenExpired,
@@ -138,6 +141,7 @@ impl Kind {
         Kind::Sql,
         Kind::StatementTimeout,
         Kind::ResultTooLarge,
+        Kind::ChangedAndTooLarge,
         Kind::Overloaded,
         Kind::Unavailable,
         Kind::OutcomeUnknown,

@@ -197,7 +197,7 @@ pub fn outcome(error: Option<&Error>) -> &'static str {
         Kind::Forbidden | Kind::ContextProtected => "forbidden",
         Kind::Sql => "sql",
         Kind::StatementTimeout => "timeout",
-        Kind::ResultTooLarge => "result_too_large",
+        Kind::ResultTooLarge | Kind::ChangedAndTooLarge => "result_too_large",
         Kind::Overloaded => "overloaded",
         Kind::Unavailable | Kind::SecretRefused | Kind::SecretUnavailable => "unavailable",
         Kind::OutcomeUnknown => "outcome_unknown",

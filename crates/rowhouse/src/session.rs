@@ -33,7 +33,7 @@ use rowhouse_tenancy::principal::Principal;
 use rowhouse_tenancy::prologue::Prologue;
 use tokio::time::Instant;
 
-pub use alone::too_large;
+pub use alone::{Change, too_large};
 pub use inside::Work;
 pub use peers::{Inbox, Peers, serve as serve_peers};
 pub use statement::{Outcome, Statement, Value};

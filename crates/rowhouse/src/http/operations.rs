@@ -18,7 +18,9 @@ use rowhouse_tenancy::principal::Principal;
 
 use super::{Door, several};
 use crate::error::Error;
-use crate::session::{AtTimeout, Ending, Outcome, Statement, Target, Value, Work, too_large};
+use crate::session::{
+    AtTimeout, Change, Ending, Outcome, Statement, Target, Value, Work, too_large,
+};
 
 /// Runs one operation; gives the body of its response.
 pub async fn run(
@@ -63,8 +65,12 @@ async fn execute(
         _ => several::execute(door, principal, &target, &request, &parts).await?,
     };
     *database = outcome.database_time();
-    let committed = request.transaction_id.is_none() && outcome.has_written();
-    render(door, &outcome, Wish::of(&request), usize::MAX, committed)
+    let change = match (outcome.may_have_written(), &request.transaction_id) {
+        (false, _) => Change::Nothing,
+        (true, Some(_)) => Change::Uncommitted,
+        (true, None) => Change::Committed,
+    };
+    render(door, &outcome, Wish::of(&request), usize::MAX, change)
 }
 
 async fn execute_one(
@@ -112,13 +118,13 @@ impl Wish {
 }
 
 /// The response to one statement, of no more than `bytes_left` whatever else it may have.
-/// `committed` is whether something was changed by the time that it turns out too large.
+/// `change` is what has been changed by the time that it turns out too large.
 pub fn render(
     door: &Door,
     outcome: &Outcome,
     wish: Wish,
     bytes_left: usize,
-    committed: bool,
+    change: Change,
 ) -> Result<Vec<u8>, Error> {
     let records_format = match outcome.tag() {
         Some(tag) if tag.verb() == "SELECT" => wish.format,
@@ -135,7 +141,7 @@ pub fn render(
     let mut writer = ResponseWriter::new(&options, outcome.columns(), outcome.facts())?;
     for row in outcome.rows() {
         writer.row(row).map_err(|refusal| match refusal {
-            RowRefusal::TooLarge => too_large(committed),
+            RowRefusal::TooLarge => too_large(change),
             RowRefusal::Dimensions => refused_dimensions().into(),
         })?;
     }

@@ -13,7 +13,7 @@ use rowhouse_tenancy::principal::Principal;
 use super::Door;
 use super::operations::{Wish, at_timeout, limits, render, statement};
 use crate::error::Error;
-use crate::session::{AtTimeout, Outcome, Statement, Target, Work};
+use crate::session::{AtTimeout, Change, Outcome, Statement, Target, Work};
 
 /// The statements of a text that may hold several; none where it cannot.
 ///
@@ -93,10 +93,13 @@ pub async fn execute_transaction(
     let ran = session.execute_together(principal, &target, begin, statements, cancel).await;
     let outcomes = ran.map_err(|error| located(error, &bound))?;
     *database = outcomes.first().map(Outcome::database_time).unwrap_or_default();
-    let committed = outcomes.iter().any(Outcome::has_written);
+    let change = match outcomes.iter().any(Outcome::may_have_written) {
+        true => Change::Committed,
+        false => Change::Nothing,
+    };
     let mut responses = Vec::with_capacity(outcomes.len());
     for (outcome, wish) in outcomes.iter().zip(wishes) {
-        let response = render(door, outcome, wish, left, committed)?;
+        let response = render(door, outcome, wish, left, change)?;
         left = left.saturating_sub(response.len());
         responses.push(response);
     }

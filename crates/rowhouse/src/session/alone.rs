@@ -59,6 +59,7 @@ impl Session {
         let run = Run { pool: &pool, entry: &entry, prologue: &prologue, statement, hung_after };
         let mut outcome = self.run_alone(&run).await?;
         outcome.strict = target.database.strict;
+        outcome.only_read = entry.examined.is_harmless();
         self.describe(&pool, statement.describe, &mut outcome).await;
         Ok(outcome)
     }
@@ -208,7 +209,9 @@ impl Run<'_> {
     fn remedy(&self, lane: Lane, failure: Failure) -> Remedy {
         match failure {
             Failure::Refused(error) => Remedy::None(error),
-            Failure::Overflow => Remedy::None(too_large(!self.entry.examined.read_only)),
+            Failure::Overflow => {
+                Remedy::None(too_large(change_alone(self.entry.examined.is_harmless())))
+            }
             Failure::NotCommitted(text) => Remedy::Again(Error::unavailable(text)),
             Failure::Lost(text) if self.entry.examined.read_only => {
                 Remedy::Again(Error::unavailable(text))
@@ -257,15 +260,37 @@ pub(super) fn timed_out() -> Error {
     Error::new(Kind::StatementTimeout, "Request timed out")
 }
 
+/// What has been changed by the time that an answer turns out too large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing: to ask again does no harm.
+    Nothing,
+    /// Something, in a transaction that is still open.
+    Uncommitted,
+    /// Something, for good.
+    Committed,
+}
+
 /// The answer is larger than it may be. By then the implicit transaction may have ended well, and
 /// what it changed is there: said plainly.
-pub fn too_large(committed: bool) -> Error {
-    let public = if committed {
-        "Database response exceeded size limit; what the statement changed is committed"
-    } else {
-        "Database response exceeded size limit"
-    };
-    Error::new(Kind::ResultTooLarge, public)
+///
+/// The sentence is the one by which aurora-data-api turns to a cursor, and the two kinds are what
+/// clients do with them: they ask a `BadRequestException` again, by themselves or page by page.
+pub fn too_large(change: Change) -> Error {
+    let sentence = "Database returned more than the allowed response size limit";
+    match change {
+        Change::Nothing => Error::new(Kind::ResultTooLarge, sentence),
+        Change::Uncommitted => Error::new(Kind::ChangedAndTooLarge, sentence),
+        Change::Committed => Error::new(
+            Kind::ChangedAndTooLarge,
+            format!("{sentence}; what the statement changed is committed"),
+        ),
+    }
+}
+
+/// What a statement that committed, if it did anything, has changed.
+pub(super) fn change_alone(harmless: bool) -> Change {
+    if harmless { Change::Nothing } else { Change::Committed }
 }
 
 pub(super) fn prologue_refused(error: &ServerError) -> Error {

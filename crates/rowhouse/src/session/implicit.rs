@@ -13,7 +13,7 @@ use rowhouse_protocol::sqlstate::SqlState;
 use rowhouse_tenancy::prologue::Prologue;
 use tokio::time::Instant;
 
-use super::alone::{prologue_refused, timed_out, too_large};
+use super::alone::{change_alone, prologue_refused, timed_out, too_large};
 use super::catalog::is_definition;
 use super::exchange::{
     Ends, Failure, Opening, ended_well, exchange_within, is_atomic, is_idle, shape,
@@ -132,7 +132,7 @@ impl Implicit {
     fn explain(&self, broken: Broken) -> Error {
         let error = match broken.failure {
             Failure::Refused(error) => error,
-            Failure::Overflow => too_large(!self.only_reads()),
+            Failure::Overflow => too_large(change_alone(self.only_reads())),
             Failure::NotCommitted(text) => Error::unavailable(text),
             Failure::Lost(text) => Error::outcome_unknown(text),
             Failure::Server(error) | Failure::Prologue(error)

@@ -12,7 +12,7 @@ use rowhouse_tenancy::prologue::Prologue;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::alone::{HUNG_GRACE, prologue_refused, timed_out, too_large};
+use super::alone::{Change, HUNG_GRACE, prologue_refused, timed_out, too_large};
 use super::catalog::is_definition;
 use super::exchange::{Ends, Failure, Opening, ended_well, exchange_within, shape, write_back_out};
 use super::guard::{Place, multistatements};
@@ -187,6 +187,12 @@ impl Session {
                 self.describe_all(&transaction.pool, own, items, &mut outcomes).await;
                 Ok(outcomes)
             }
+            // Asked again, with fewer rows perhaps, it does no harm.
+            Err(Broken { failure: Failure::Overflow, .. })
+                if items.iter().all(|item| item.entry.examined.is_harmless()) =>
+            {
+                Err(too_large(Change::Nothing))
+            }
             Err(Broken { at, failure }) => {
                 let error = self.explain(transaction, failure);
                 Err(match at {
@@ -283,7 +289,7 @@ impl Session {
         }
         match failure {
             Failure::Refused(error) => error,
-            Failure::Overflow => too_large(false),
+            Failure::Overflow => too_large(Change::Uncommitted),
             Failure::Server(error) if error.code == SqlState::QUERY_CANCELED => timed_out(),
             Failure::Server(error) | Failure::Unparsed(error) => Error::sql(*error),
             Failure::Prologue(error) => prologue_refused(&error),

@@ -52,6 +52,8 @@ pub struct Outcome {
     pub(super) columns: Option<Arc<Columns>>,
     pub(super) facts: Vec<ColumnFacts>,
     pub(super) strict: bool,
+    /// The statement can have changed nothing.
+    pub(super) only_read: bool,
     /// Frames from the first row on, up to and with the command's completion.
     pub(super) frames: Bytes,
     pub(super) database: Duration,
@@ -60,7 +62,7 @@ pub struct Outcome {
 impl Outcome {
     /// What the frames of an answer tell.
     pub(super) fn new(columns: Option<Arc<Columns>>, frames: Bytes, database: Duration) -> Outcome {
-        Outcome { columns, facts: Vec::new(), strict: false, frames, database }
+        Outcome { columns, facts: Vec::new(), strict: false, only_read: false, frames, database }
     }
 
     /// The columns, if it has a result set.
@@ -91,10 +93,9 @@ impl Outcome {
             .filter_map(|(_, body)| DataRow::decode(body).ok())
     }
 
-    /// Whether its completion tells of rows it may have written.
-    pub fn has_written(&self) -> bool {
-        let verb = self.tag().map(|tag| tag.verb().to_owned()).unwrap_or_default();
-        matches!(verb.as_str(), "INSERT" | "UPDATE" | "DELETE" | "MERGE")
+    /// Whether it may have changed something.
+    pub fn may_have_written(&self) -> bool {
+        !self.only_read
     }
 
     /// The command's completion; `None` for an empty statement.

@@ -78,6 +78,7 @@ impl Session {
     ) {
         for (outcome, item) in outcomes.iter_mut().zip(items) {
             outcome.strict = target.database.strict;
+            outcome.only_read = item.entry.examined.is_harmless();
             self.describe(pool, item.statement.describe, outcome).await;
         }
     }

@@ -170,13 +170,13 @@ fn a_large_result_is_refused(stand: &Stand) {
     let rows = |count| format!("select repeat('x', 1000) from generate_series(1, {count})");
     tenant.execute(&rows(900)).ok();
     for count in [1200, 2500, 60_000] {
-        tenant.execute(&rows(count)).fails("UnsupportedResultException", "size limit");
+        tenant.execute(&rows(count)).fails("BadRequestException", "size limit");
         assert_eq!(tenant.execute("select count(*) from note").value(), 3);
     }
     // What a statement changed before its answer turned out too large is committed, and said to be.
     let sql = "insert into written select 'tenant_1', repeat('large', 500) \
                from generate_series(1, 1000) returning mark";
-    tenant.execute(sql).fails("UnsupportedResultException", "committed");
+    tenant.execute(sql).fails("DatabaseErrorException", "committed");
     let count = tenant.execute("select count(*) from written where mark like 'largelarge%'");
     assert_eq!(count.value(), 1000);
 }

@@ -129,7 +129,7 @@ fn large_bodies_and_answers(stand: &Stand) {
     let too_large = Request::post_bytes("/Execute", vec![b' '; 5 << 20]);
     let answer = client.ask(&tenant.prove(&too_large));
     answer.fails("ValidationException", "larger than");
-    client.ask(&request("select :long || :long")).fails("UnsupportedResultException", "");
+    client.ask(&request("select :long || :long")).fails("BadRequestException", "size limit");
     assert_eq!(client.ask(&tenant.request("select 1")).value(), 1);
 }
 

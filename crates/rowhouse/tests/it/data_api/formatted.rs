@@ -111,18 +111,18 @@ fn it_has_a_limit_of_its_own(stand: &Stand) {
     let answer = ask(10_000).ok().json();
     assert_eq!(answer["formattedRecords"].as_str().map(str::len), Some(10_090_001));
     for count in [10_500, 40_000] {
-        ask(count).fails("UnsupportedResultException", "size limit");
+        ask(count).fails("BadRequestException", "size limit");
     }
-    tenant.execute(&sql(2000)).fails("UnsupportedResultException", "size limit");
+    tenant.execute(&sql(2000)).fails("BadRequestException", "size limit");
     let transaction = tenant.begin();
     let call = transaction.sql(&sql(40_000)).with("formatRecordsAs", "JSON");
-    call.run().fails("UnsupportedResultException", "size limit");
+    call.run().fails("BadRequestException", "size limit");
     assert_eq!(transaction.execute("select 1").value(), 1);
     transaction.commit().ok();
     let small = stand.gateway("json", &[("LIMITS__JSON_RESULT_BYTES_MAX", "2KiB")]);
     let small = small.tenant("tenant_1");
     let call = small.sql(&sql(3)).with("formatRecordsAs", "JSON");
-    call.run().fails("UnsupportedResultException", "size limit");
+    call.run().fails("BadRequestException", "size limit");
     small.execute(&sql(3)).ok();
 }
 

@@ -23,7 +23,8 @@ fn memory_stays_flat(stand: &Stand) {
     tenant.execute(&rows(800)).ok();
     let before = peak_bytes(&gateway);
     let begun = Instant::now();
-    let refused = ("UnsupportedResultException", "Database response exceeded size limit");
+    let refused =
+        ("BadRequestException", "Database returned more than the allowed response size limit");
     tenant.execute(&rows(2_000_000)).fails(refused.0, refused.1);
     let took = begun.elapsed();
     assert!(took < REFUSED_WITHIN, "{took:?}");

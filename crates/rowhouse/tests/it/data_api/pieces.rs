@@ -232,10 +232,10 @@ fn one_limit_for_all_results(stand: &Stand) {
     run(&tenant, &json!([part(400_000), part(400_000)])).ok();
     for parts in [[600_000, 600_000], [10, 5_000_000], [1_000_000, 100_000]] {
         let answer = run(&tenant, &json!([part(parts[0]), part(parts[1])]));
-        let answer = answer.fails("UnsupportedResultException", "size limit");
+        let answer = answer.fails("BadRequestException", "size limit");
         assert!(!answer.message().contains("committed"), "{}", answer.text());
         let answer = run(&tenant, &json!([insert("p9"), part(parts[0]), part(parts[1])]));
-        answer.fails("UnsupportedResultException", "is committed");
+        answer.fails("DatabaseErrorException", "is committed");
     }
     assert_eq!(count(&tenant, "p9"), 3);
 }

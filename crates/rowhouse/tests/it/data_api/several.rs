@@ -112,7 +112,7 @@ fn in_a_transaction(stand: &Stand) {
     let transaction = tenant.begin();
     let large = "select repeat('x', 700000)";
     let answer = transaction.execute(&format!("{large}; {large}; {large}; {large}"));
-    answer.fails("UnsupportedResultException", "size limit");
+    answer.fails("BadRequestException", "size limit");
     assert_eq!(transaction.execute("select 1").value(), 1);
     transaction.commit().ok();
 }

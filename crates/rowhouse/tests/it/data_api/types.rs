@@ -243,5 +243,5 @@ fn a_large_array(stand: &Stand) {
     let answer = tenant.execute("select array_agg(n) from generate_series(1, 100000) n").value();
     assert_eq!(answer.as_array().map(Vec::len), Some(100_000));
     let sql = "select array_agg(n) from generate_series(1, 300000) n";
-    tenant.execute(sql).fails("UnsupportedResultException", "size limit");
+    tenant.execute(sql).fails("BadRequestException", "size limit");
 }

@@ -73,7 +73,7 @@ fn people(stand: &Stand) -> [(&'static str, Person); 2] {
 
 #[track_caller]
 fn committed_and_said_so(answer: Answer) {
-    answer.fails("UnsupportedResultException", "is committed");
+    answer.fails("DatabaseErrorException", "is committed");
 }
 
 fn of_one_statement(stand: &Stand) {
@@ -123,13 +123,13 @@ fn in_a_transaction(stand: &Stand) {
             let mark = format!("inside {who} {shape}");
             let transaction = person.begin();
             let answer = transaction.execute(&insert(&mark, rows, bytes, true));
-            let answer = answer.fails("UnsupportedResultException", "");
+            let answer = answer.fails("DatabaseErrorException", "size limit");
             assert!(!answer.message().contains("committed"), "{}", answer.text());
             transaction.commit().fails_with("23505");
             assert_eq!(count(&mut direct, &mark), "0", "{mark}");
             let transaction = person.begin();
             let answer = transaction.execute(&insert(&mark, rows, bytes, false));
-            answer.fails("UnsupportedResultException", "");
+            answer.fails("DatabaseErrorException", "size limit");
             assert_eq!(transaction.execute("select 'it goes on'").value(), "it goes on");
             transaction.commit().ok();
             assert_eq!(count(&mut direct, &mark), rows.to_string(), "{mark}");
@@ -180,7 +180,7 @@ fn of_what_only_reads(stand: &Stand) {
             "select repeat('x', 100000) from generate_series(1, 100)",
         ] {
             for _ in 0..OFTEN {
-                let answer = person.execute(sql).fails("UnsupportedResultException", "size limit");
+                let answer = person.execute(sql).fails("BadRequestException", "size limit");
                 assert!(!answer.message().contains("committed"), "{}", answer.text());
             }
         }
@@ -189,7 +189,7 @@ fn of_what_only_reads(stand: &Stand) {
             // Nobody waits for the end of what only reads: whether it fails there is not seen.
             let answer = person.execute(sql);
             assert_eq!(answer.status, 400, "{}", answer.text());
-            let known = ["UnsupportedResultException", "DatabaseErrorException"];
+            let known = ["BadRequestException", "DatabaseErrorException"];
             assert!(known.contains(&answer.exception()), "{}", answer.text());
         }
     }
