@@ -97,7 +97,9 @@ impl Identity {
         };
         let session = Rc::new(keys.open(token, access_key_id, now).map_err(refused)?);
         if !counts(&session, &self.keys.borrow().issuers()) {
-            return Err(Error::unknown_session("the issuer is no longer configured"));
+            return Err(Error::unknown_session(
+                "the issuer is no longer configured, or not for this tenant",
+            ));
         }
         // Only what we have sealed comes this far: nobody can fill the memory with tokens of his.
         self.sessions.borrow_mut().insert(token, Rc::clone(&session));
@@ -131,7 +133,8 @@ fn terms<'s>(
 
 /// Whether who vouched for a session is still asked. What `rowhouse token` has sealed needs nobody.
 pub(super) fn counts(session: &Session, issuers: &Issuers) -> bool {
-    session.issuer().is_none_or(|issuer| issuers.knows(issuer))
+    let tenant = session.principal().tenant();
+    session.issuer().is_none_or(|issuer| issuers.vouches(issuer, tenant))
 }
 
 impl Sessions {

@@ -4,6 +4,7 @@ use aws_lc_rs::digest;
 
 use super::{KeyMark, Refusal, Unverified, VerificationKey, Verifier};
 use crate::excerpt::Excerpt;
+use crate::ids::TenantId;
 use crate::principal::Principal;
 
 /// Everybody who may sign tokens. It is immutable: a changed key set makes a new one.
@@ -94,10 +95,15 @@ impl Issuers {
         Some(IssuerMark::of(self.verifiers.get(proof.issuer)?.issuer()))
     }
 
-    /// Whether an issuer is still configured. Its keys may be others by now: who rotates them does
-    /// not end the sessions of those who have come before.
-    pub fn knows(&self, mark: IssuerMark) -> bool {
-        self.verifiers.iter().any(|verifier| IssuerMark::of(verifier.issuer()) == mark)
+    /// Whether an issuer is still configured, and may still vouch for this tenant. Its keys may be
+    /// others by now: who rotates them does not end the sessions of those who have come before.
+    pub fn vouches(&self, mark: IssuerMark, tenant: Option<&TenantId>) -> bool {
+        let mut verifiers = self.verifiers.iter();
+        let verifier = verifiers.find(|verifier| IssuerMark::of(verifier.issuer()) == mark);
+        verifier.is_some_and(|verifier| {
+            let tenants = &verifier.config.tenants;
+            tenants.is_empty() || tenant.is_some_and(|tenant| tenants.contains(tenant))
+        })
     }
 
     /// The keys that were fetched last for this issuer.

@@ -188,6 +188,8 @@ fn an_issuer_is_taken_out(stand: &Stand) {
     let none = gateway(stand, |text| {
         text.replace("[[jwt.key]]", "[[issuer]]\nissuer = 'x'\n[[issuer.key]]")
     });
+    let narrowed = gateway(stand, |text| text + &narrow(&issuer("first"), "tenant_2"));
+    let same = gateway(stand, |text| text + &narrow(&issuer("first"), "tenant_1"));
     let keys = |iss: &str| {
         let mut claims = token::claims("tenant_1");
         claims["iss"] = iss.into();
@@ -200,6 +202,9 @@ fn an_issuer_is_taken_out(stand: &Stand) {
         (&second, one.http, true),
         (&other, one.http, true),
         (&other, none.http, false),
+        // Still an issuer, but not for this tenant any more.
+        (&first, narrowed.http, false),
+        (&first, same.http, true),
     ] {
         let answer = keys.person(door).execute("select 1");
         if counts {
@@ -212,6 +217,11 @@ fn an_issuer_is_taken_out(stand: &Stand) {
     let text = configuration(&stand.cluster().address);
     let minted = Keys::minted(&text, &["--tenant", "tenant_1"]);
     assert_eq!(minted.person(none.http).execute("select 1").value(), 1);
+}
+
+/// An issuer that may vouch for one tenant only.
+fn narrow(issuer: &str, tenant: &str) -> String {
+    issuer.replacen("[[issuer.key]]", &format!("tenants = ['{tenant}']\n[[issuer.key]]"), 1)
 }
 
 fn every_shard_and_node(stand: &Stand) {

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Algorithm, HMAC_SECRET, NOW, claims_with, config, hmac_token, key, token};
 use crate::excerpt::Excerpt;
+use crate::ids::TenantId;
 use crate::jwt::{Issuers, Refusal, Unverified, Verified, Verifier, VerifierConfig};
 
 /// Issuer `a` with the key of [`hmac_token`], issuer `b` with another, both called `k`.
@@ -112,11 +113,21 @@ fn a_mark_ends_with_its_issuer() {
         all.mark(&verify(&all, &text).unwrap().proof).unwrap()
     };
     let (named, unnamed) = (mark("a"), mark("somebody"));
-    assert!(named != unnamed && all.knows(named) && all.knows(unnamed));
+    let tenant = |id| TenantId::parse(id).unwrap();
+    let counts = |issuers: &Issuers, mark| issuers.vouches(mark, Some(&tenant("t1")));
+    assert!(named != unnamed && counts(&all, named) && counts(&all, unnamed));
     let without = issuers(vec![]);
-    assert!(without.knows(named) && !without.knows(unnamed) && !Issuers::default().knows(named));
+    assert!(counts(&without, named) && !counts(&without, unnamed));
+    assert!(!counts(&Issuers::default(), named));
     let rotated = without.with_fetched(0, vec![key("new", Algorithm::HS256, &[9; 32])]).unwrap();
-    assert!(rotated.knows(named));
+    assert!(counts(&rotated, named));
+    // Nor the tenants that it may vouch for.
+    for (tenants, expected) in [(vec!["t1", "t2"], true), (vec!["t2"], false)] {
+        let tenants = tenants.into_iter().map(tenant).collect();
+        let own = VerifierConfig { issuer: Some("a".to_owned()), tenants, ..config() };
+        let narrowed = Issuers::new(vec![Verifier::new(own).unwrap()]);
+        assert_eq!(counts(&narrowed, named), expected);
+    }
 }
 
 #[test]
