@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use rowhouse_data_api::fault::Fault;
 use rowhouse_data_api::parameter::{BoundStatement, bind};
 use rowhouse_data_api::request::{
     ExecuteStatement, ExecuteTransaction, IsolationLevel, TransactionStatement,
@@ -14,6 +16,10 @@ use super::Door;
 use super::operations::{Wish, at_timeout, limits, render, statement};
 use crate::error::Error;
 use crate::session::{AtTimeout, Change, Outcome, Statement, Target, Work};
+
+/// What the values of all statements of a text may have together, as a multiple of what a request
+/// may have: an array of quotation marks is twice as long for PostgreSQL as it is in JSON.
+const VALUE_BYTES_FACTOR: usize = 2;
 
 /// The statements of a text that may hold several; none where it cannot.
 ///
@@ -34,8 +40,7 @@ pub async fn execute(
     request: &ExecuteStatement,
     parts: &[statement::Statement<'_>],
 ) -> Result<Outcome, Error> {
-    let bound = parts.iter().map(|part| bind(part.text, &request.parameters));
-    let bound = bound.collect::<Result<Vec<_>, _>>()?;
+    let bound = bind_all(door, request, parts)?;
     let wish = Wish::of(request);
     let statements: Vec<Statement> =
         bound.iter().map(|bound| statement(door, bound, wish)).collect();
@@ -59,6 +64,38 @@ pub async fn execute(
     let chosen = with_rows.unwrap_or(outcomes.len().saturating_sub(1));
     let outcome = outcomes.into_iter().nth(chosen);
     outcome.ok_or_else(|| Error::internal("statements without outcome"))
+}
+
+/// Binds the parameters to each statement. A value comes once in the request and goes out with
+/// every statement that names it, so a short text could make much of it.
+fn bind_all(
+    door: &Door,
+    request: &ExecuteStatement,
+    parts: &[statement::Statement<'_>],
+) -> Result<Vec<BoundStatement>, Error> {
+    let limits = &door.config.limits;
+    let most = limits.transaction_statements_max;
+    if parts.len() > most {
+        return Err(Fault::validation(format!(
+            "sql has {} statements, and at most {most} may run together: send it in parts",
+            parts.len()
+        ))
+        .into());
+    }
+    let mut left = limits.request_bytes_max.saturating_mul(VALUE_BYTES_FACTOR);
+    let mut all = Vec::with_capacity(parts.len());
+    for part in parts {
+        let bound = bind(part.text, &request.parameters)?;
+        let bytes = bound.values.iter().filter_map(|value| value.value.as_ref()).map(Bytes::len);
+        left = left.checked_sub(bytes.sum()).ok_or_else(|| {
+            Fault::validation(
+                "The statements name so large values so often that they are too much together: \
+                 send them in parts",
+            )
+        })?;
+        all.push(bound);
+    }
+    Ok(all)
 }
 
 /// The gateway's own operation: statements with their parameters, all or nothing, in one request

@@ -55,6 +55,7 @@ pub fn check(
         _ => {}
     }
     if principal.kind() == PrincipalKind::Tenant {
+        refuse_two_phases(entry.examined.verb)?;
         refuse_context_change(settings, entry, sql)?;
     }
     Ok(())
@@ -69,6 +70,20 @@ pub fn multistatements() -> Error {
 fn ends_or_begins(verb: Verb) -> bool {
     let savepoint = matches!(verb, Verb::Savepoint | Verb::Release | Verb::RollbackTo);
     verb.is_transaction_control() && !savepoint
+}
+
+/// What is prepared keeps its locks beyond connection and timeouts, and whoever has the same role
+/// may end it: another tenant
+/// (<https://www.postgresql.org/docs/current/sql-prepare-transaction.html>). Functions and DO
+/// cannot run these commands.
+fn refuse_two_phases(verb: Verb) -> Result<(), Error> {
+    match verb {
+        Verb::PrepareTransaction | Verb::CommitPrepared | Verb::RollbackPrepared => {
+            let text = "two-phase commit is not for tenants: use CommitTransaction";
+            Err(Error::new(Kind::NotSupported, text))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A caller with a fixed tenant may not change what makes it that tenant. This is the second line:

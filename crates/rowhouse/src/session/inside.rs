@@ -10,7 +10,7 @@ use rowhouse_protocol::sqlstate::SqlState;
 use rowhouse_tenancy::principal::{Principal, PrincipalKind};
 use rowhouse_tenancy::prologue::Prologue;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::alone::{Change, HUNG_GRACE, prologue_refused, timed_out, too_large};
 use super::catalog::is_definition;
@@ -141,8 +141,12 @@ impl Session {
             let each = items.iter().map(|item| item.statement.result_bytes_max);
             terms.bytes_left = each.max().unwrap_or_default();
         }
+        let deadline = Instant::now() + self.limit(at_timeout);
         let mut outcomes = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
+            if index > 0 && Instant::now() >= deadline {
+                return Err(self.give_up(transaction).in_statement(index));
+            }
             terms.before = index;
             for outcome in self.run_items(terms, std::slice::from_ref(item)).await? {
                 let held = outcome.frames.len();
@@ -151,6 +155,22 @@ impl Session {
             }
         }
         Ok(outcomes)
+    }
+
+    /// How long a statement may run, and all of a call as well.
+    fn limit(&self, at_timeout: AtTimeout) -> Duration {
+        match at_timeout {
+            AtTimeout::Cancel => self.config.limits.statement_timeout,
+            AtTimeout::GoOn => self.config.limits.continued_statement_timeout,
+        }
+    }
+
+    /// Rolls back what one call has done a part of, and has no time for the rest: nobody should
+    /// commit the part, and nobody hold a connection for as long as a text has statements.
+    fn give_up(&self, transaction: &Transaction) -> Error {
+        self.observer.emit(&Event::TransactionCut { reason: "one call took too long" });
+        drop(transaction.lease.borrow_mut().take());
+        timed_out()
     }
 
     /// One exchange, and a second one where types could not be inferred.
@@ -213,14 +233,10 @@ impl Session {
         let prologue = if renew { &transaction.prologue } else { &nothing };
         let mut locals: Vec<Local> = if failed { Vec::new() } else { terms.target.locals() };
         let mut afterwards = Vec::new();
-        let limits = &self.config.limits;
-        let mut limit = limits.statement_timeout;
-        if terms.at_timeout == AtTimeout::GoOn {
-            limit = limits.continued_statement_timeout;
-            if !failed {
-                locals.push(statement_timeout_local(limit));
-                afterwards.push(statement_timeout_local(limits.statement_timeout));
-            }
+        let limit = self.limit(terms.at_timeout);
+        if terms.at_timeout == AtTimeout::GoOn && !failed {
+            locals.push(statement_timeout_local(limit));
+            afterwards.push(statement_timeout_local(self.limit(AtTimeout::Cancel)));
         }
         let parse = !prologue.is_empty() && transaction.prologue_unknown();
         let probing = is_probing(items) && !failed;

@@ -4,6 +4,7 @@ mod ends;
 mod guests;
 mod lessons;
 mod overflow;
+mod texts;
 mod tls;
 mod words;
 
@@ -25,6 +26,7 @@ pub fn cases() -> Vec<Case> {
         lessons::cases(),
         overflow::cases(),
         words::cases(),
+        texts::cases(),
     ];
     suites.into_iter().flatten().collect()
 }
