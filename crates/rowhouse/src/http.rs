@@ -10,6 +10,7 @@ mod operations;
 mod response;
 mod several;
 mod sts;
+mod wish;
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;

@@ -4,23 +4,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rowhouse_data_api::fault::{Exception, Fault};
-use rowhouse_data_api::field::ResultSetOptions;
 use rowhouse_data_api::operation::Operation;
-use rowhouse_data_api::parameter::{BoundStatement, bind, bind_sets};
+use rowhouse_data_api::parameter::{bind, bind_sets};
 use rowhouse_data_api::request::{
-    BatchExecuteStatement, BeginTransaction, CommitTransaction, ExecuteStatement, RequestLimits,
+    BatchExecuteStatement, BeginTransaction, CommitTransaction, ExecuteStatement,
     RollbackTransaction,
 };
-use rowhouse_data_api::result::{self, RecordsFormat, ResponseOptions, ResponseWriter, RowRefusal};
-use rowhouse_data_api::strict::refused_dimensions;
+use rowhouse_data_api::result;
 use rowhouse_protocol::backend::CommandTag;
 use rowhouse_tenancy::principal::Principal;
 
+use super::wish::{Wish, at_timeout, limits, render, statement};
 use super::{Door, several};
 use crate::error::Error;
-use crate::session::{
-    AtTimeout, Change, Ending, Outcome, Statement, Target, Value, Work, too_large,
-};
+use crate::session::{AtTimeout, Change, Ending, Outcome, Statement, Target, Work};
 
 /// Runs one operation; gives the body of its response.
 pub async fn run(
@@ -95,60 +92,6 @@ async fn execute_one(
     ran.map_err(|error| error.at(|at| bound.original_position(at)))
 }
 
-/// What a caller wants the answer to a statement to be like.
-#[derive(Clone, Copy)]
-pub struct Wish {
-    /// Its columns described.
-    pub metadata: bool,
-    /// Its numbers so.
-    pub options: ResultSetOptions,
-    /// Its records so.
-    pub format: RecordsFormat,
-}
-
-impl Wish {
-    /// What a request says of it.
-    pub fn of(request: &ExecuteStatement) -> Wish {
-        Wish {
-            metadata: request.include_result_metadata,
-            options: request.result_set_options,
-            format: request.records_format,
-        }
-    }
-}
-
-/// The response to one statement, of no more than `bytes_left` whatever else it may have.
-/// `change` is what has been changed by the time that it turns out too large.
-pub fn render(
-    door: &Door,
-    outcome: &Outcome,
-    wish: Wish,
-    bytes_left: usize,
-    change: Change,
-) -> Result<Vec<u8>, Error> {
-    let records_format = match outcome.tag() {
-        Some(tag) if tag.verb() == "SELECT" => wish.format,
-        // Documented: of other statements, RETURNING as well, the format is ignored.
-        _ => RecordsFormat::Fields,
-    };
-    let options = ResponseOptions {
-        include_result_metadata: wish.metadata,
-        result_set_options: wish.options,
-        records_format,
-        result_bytes_max: door.config.limits.of_result(records_format).min(bytes_left),
-        strict: outcome.is_strict(),
-    };
-    let mut writer = ResponseWriter::new(&options, outcome.columns(), outcome.facts())?;
-    for row in outcome.rows() {
-        writer.row(row).map_err(|refusal| match refusal {
-            RowRefusal::TooLarge => too_large(change),
-            RowRefusal::Dimensions => refused_dimensions().into(),
-        })?;
-    }
-    let tag = outcome.tag().unwrap_or(CommandTag { text: "" });
-    Ok(writer.finish(tag))
-}
-
 async fn batch(
     door: &Door,
     principal: &Principal,
@@ -164,11 +107,7 @@ async fn batch(
         request.schema.as_deref(),
     )?;
     let bound = bind_sets(&request.sql, &request.parameter_sets)?;
-    let wish = Wish {
-        metadata: false,
-        options: ResultSetOptions::default(),
-        format: RecordsFormat::default(),
-    };
+    let wish = Wish::default();
     let statements: Vec<Statement> =
         bound.iter().map(|bound| statement(door, bound, wish)).collect();
     let ran = match &request.transaction_id {
@@ -227,37 +166,4 @@ fn refused_execute_sql() -> Error {
         "The ExecuteSql operation isn't supported. Use ExecuteStatement or BatchExecuteStatement.",
     )
     .into()
-}
-
-/// How much one request may ask for.
-pub fn limits(door: &Door) -> RequestLimits {
-    let limits = &door.config.limits;
-    RequestLimits {
-        sql_chars_max: limits.sql_chars_max,
-        parameters_max: limits.parameters_max,
-        parameter_sets_max: limits.parameter_sets_max,
-        transaction_statements_max: limits.transaction_statements_max,
-    }
-}
-
-/// What a caller has asked for, unless the configuration lets nothing outlive its timeout.
-pub fn at_timeout(door: &Door, go_on: bool) -> AtTimeout {
-    let permitted = door.config.pool.continued_statements > 0;
-    if go_on && permitted { AtTimeout::GoOn } else { AtTimeout::Cancel }
-}
-
-/// The statement as the session takes it.
-pub fn statement(door: &Door, bound: &BoundStatement, wish: Wish) -> Statement {
-    let value = |value: &rowhouse_data_api::parameter::BoundValue| Value {
-        bytes: value.value.clone(),
-        binary: value.binary,
-        fallback_type: value.fallback_type,
-    };
-    Statement {
-        sql: bound.sql.clone(),
-        types: bound.types.clone(),
-        values: bound.values.iter().map(value).collect(),
-        describe: wish.metadata,
-        result_bytes_max: door.config.limits.of_result(wish.format),
-    }
 }

@@ -5,15 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use rowhouse_data_api::fault::Fault;
 use rowhouse_data_api::parameter::{BoundStatement, bind};
-use rowhouse_data_api::request::{
-    ExecuteStatement, ExecuteTransaction, IsolationLevel, TransactionStatement,
-};
+use rowhouse_data_api::request::{ExecuteStatement, ExecuteTransaction, IsolationLevel};
 use rowhouse_data_api::result;
 use rowhouse_protocol::statement::{self, statements};
 use rowhouse_tenancy::principal::Principal;
 
 use super::Door;
-use super::operations::{Wish, at_timeout, limits, render, statement};
+use super::wish::{Wish, at_timeout, limits, render, statement};
 use crate::error::Error;
 use crate::session::{AtTimeout, Change, Outcome, Statement, Target, Work};
 
@@ -119,7 +117,7 @@ pub async fn execute_transaction(
     });
     let bound = bound.collect::<Result<Vec<_>, _>>()?;
     let begin = begin(request.isolation_level, request.read_only);
-    let wishes: Vec<Wish> = request.statements.iter().map(wish).collect();
+    let wishes: Vec<Wish> = request.statements.iter().map(Wish::of_part).collect();
     let statements = bound.iter().zip(&wishes);
     let statements: Vec<Statement> =
         statements.map(|(bound, wish)| statement(door, bound, *wish)).collect();
@@ -141,14 +139,6 @@ pub async fn execute_transaction(
         responses.push(response);
     }
     Ok(result::transaction(&responses))
-}
-
-fn wish(statement: &TransactionStatement) -> Wish {
-    Wish {
-        metadata: statement.include_result_metadata,
-        options: statement.result_set_options,
-        format: statement.records_format,
-    }
 }
 
 /// The error with its position in the text of its statement, and with the number of that.
