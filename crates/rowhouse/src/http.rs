@@ -175,25 +175,18 @@ impl Door {
         arrived: &mut Instant,
     ) -> Result<Bytes, Error> {
         let (head, incoming) = request.into_parts();
-        let values = head.headers.get_all(AUTHORIZATION).iter().map(|value| value.as_bytes());
-        let credential = credential(values)?;
-        let claim = match credential {
-            Credential::Bearer(token) => {
-                Claim::Proven(self.identity.bearer(token, now_unix()).await?)
-            }
-            Credential::Aws(authorization) => {
-                let tokens = head.headers.get_all(SESSION_TOKEN).iter();
-                let tokens = tokens.map(|value| value.as_bytes());
-                let key = self.identity.claimed_key(&authorization, tokens, now_unix())?;
-                Claim::Signed(authorization, key)
-            }
-        };
+        let renewals = self.identity.renewals();
+        let mut claim = self.claim(&head).await?;
         let limits = &self.config.limits;
         let timeout = self.config.http.body_timeout;
         let bytes_max = limits.request_bytes_max;
         let body = body::read(incoming, bytes_max, timeout, large_bodies).await?;
         *arrived = Instant::now();
         trace.bytes_in = body.len();
+        if self.identity.renewals() != renewals {
+            // The body has taken its time, and the key may be gone.
+            claim = self.claim(&head).await?;
+        }
         let principal = match claim {
             Claim::Proven(principal) => principal,
             Claim::Signed(authorization, key) => {
@@ -207,6 +200,22 @@ impl Door {
         let operation = operation(&head)?;
         trace.operation = Some(operation.name());
         operations::run(self, &principal, operation, &body, &mut trace.database).await
+    }
+
+    /// Whom the head of a request names.
+    async fn claim<'h>(&self, head: &'h Parts) -> Result<Claim<'h>, Error> {
+        let values = head.headers.get_all(AUTHORIZATION).iter().map(|value| value.as_bytes());
+        match credential(values)? {
+            Credential::Bearer(token) => {
+                Ok(Claim::Proven(self.identity.bearer(token, now_unix()).await?))
+            }
+            Credential::Aws(authorization) => {
+                let tokens = head.headers.get_all(SESSION_TOKEN).iter();
+                let tokens = tokens.map(|value| value.as_bytes());
+                let key = self.identity.claimed_key(&authorization, tokens, now_unix())?;
+                Ok(Claim::Signed(authorization, key))
+            }
+        }
     }
 }
 

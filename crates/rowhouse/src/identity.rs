@@ -5,7 +5,7 @@
 mod sessions;
 mod signed;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -45,6 +45,7 @@ pub struct Identity {
     keys: RefCell<Rc<Keys>>,
     tokens: RefCell<Tokens>,
     sessions: RefCell<Sessions>,
+    renewals: Cell<u64>,
 }
 
 /// Tokens whose signature has been verified; their expiry is checked on every use.
@@ -90,6 +91,7 @@ impl Identity {
             keys: RefCell::new(Rc::new(keys)),
             tokens: RefCell::default(),
             sessions: RefCell::default(),
+            renewals: Cell::new(0),
         }
     }
 
@@ -100,6 +102,13 @@ impl Identity {
         // What a key has verified or sealed that may be gone now is not remembered.
         self.tokens.take();
         self.sessions.take();
+        self.renewals.set(self.renewals.get().wrapping_add(1));
+    }
+
+    /// How often the keys have become others by a reload: what was proven before the last time is
+    /// to be proven again.
+    pub fn renewals(&self) -> u64 {
+        self.renewals.get()
     }
 
     /// The principal of a JWT.

@@ -25,6 +25,7 @@ pub fn cases() -> Vec<Case> {
             ("a_broken_certificate", a_broken_certificate),
             ("nobody_notices", nobody_notices),
             ("keys_come_and_go", keys_come_and_go),
+            ("who_has_begun_before", who_has_begun_before),
             ("what_waits_is_named", what_waits_is_named),
         ],
     )
@@ -165,6 +166,36 @@ fn keys_come_and_go(stand: &Stand) {
     open.execute("select 1").fails("InvalidSignatureException", "");
     new().execute("select 1").fails("InvalidSignatureException", "");
     wait::until_true("the token, too", SOON, || tenant.execute("select 1").status == 403);
+}
+
+/// The head came before the reload and the body comes after it: what was proven with a key that is
+/// gone by now proves nothing, and what holds still holds.
+fn who_has_begun_before(stand: &Stand) {
+    let server = &stand.cluster().address;
+    let gateway = Gateway::serve(server, &[("POOL__SHARDS", "1")]);
+    let people = || [gateway.app(), gateway.tenant("tenant_1"), gateway.admin()];
+    let begun = people().map(|person| {
+        let request = person.request("select 1");
+        let (head, body) = request.parts(gateway.http);
+        let (first, rest) = body.split_at(10);
+        let mut client = Client::connect(gateway.http);
+        client.send_bytes(&[&head, first].concat()).unwrap();
+        (client, rest.to_vec())
+    });
+    // On the same shard, so that the heads have been read.
+    gateway.tenant("tenant_2").execute("select 1").ok();
+    wait::pause(Duration::from_millis(300));
+    let text = crate::gateway::configuration(server).replace("kid = 'it'", "kid = 'later'");
+    gateway.rewrite(&text.replace(&format!("id = '{APP_KEY}'"), "id = 'ITOTHER'"));
+    reload(&gateway, RELOADED);
+    let [app, tenant, _] = people();
+    wait::until_true("the key is gone", SOON, || app.execute("select 1").status == 403);
+    wait::until_true("the token, too", SOON, || tenant.execute("select 1").status == 403);
+    for ((mut client, rest), status) in begun.into_iter().zip([403, 403, 200]) {
+        client.send_bytes(&rest).unwrap();
+        let answer = client.receive().unwrap();
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
 }
 
 fn what_waits_is_named(stand: &Stand) {
