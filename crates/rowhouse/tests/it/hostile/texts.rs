@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::answer::Answer;
 use crate::case::{Case, suite};
 use crate::gateway::Gateway;
 use crate::postgres::OwnServer;
@@ -20,6 +21,7 @@ pub fn cases() -> Vec<Case> {
             ("more_statements_than_may_be", more_statements_than_may_be),
             ("one_call_as_long_as_its_text", one_call_as_long_as_its_text),
             ("two_phases", two_phases),
+            ("back_to_another_tenant", back_to_another_tenant),
         ],
     )
 }
@@ -116,4 +118,51 @@ fn two_phases(stand: &Stand) {
     assert_eq!(direct.value("select count(*) from pg_prepared_xacts"), "1");
     direct.query("rollback prepared 'p'");
     assert!(gateway.process.stop().success());
+}
+
+/// Steps that leave another tenant behind, take ours back, or put something in the place of what
+/// says it; whatever comes of them, the next statement is the caller's tenant's.
+const STEPS: [&[&str]; 7] = [
+    &["select {other}", "savepoint a", "select {other}", "rollback to a"],
+    &["savepoint rowhouse_infer", "select {other}", "rollback to rowhouse_infer"],
+    &["savepoint rowhouse_infer", "select {other}", "release rowhouse_infer"],
+    &["savepoint a", "select {other}", "savepoint b", "select 1 / 0", "rollback to b"],
+    &["select {other}", "commit and chain"],
+    &["select {other}", "rollback and chain"],
+    &[
+        "do $$ begin execute 'deallocate rowhouse_prologue'; execute 'prepare rowhouse_prologue\
+         (text, text) as select 1'; perform {other}; end $$",
+        "savepoint a",
+        "rollback to a",
+    ],
+];
+
+fn back_to_another_tenant(stand: &Stand) {
+    let tenant = stand.tenant("tenant_1");
+    let look = "select distinct tenant from note";
+    let other = "length(innocent('app.current_' || 'tenant', 'tenant_2'))";
+    for steps in STEPS {
+        let steps: Vec<String> = steps.iter().map(|step| step.replace("{other}", other)).collect();
+        let texts: Vec<&str> = steps.iter().flat_map(|step| [step.as_str(), look]).collect();
+        let single: Vec<_> = texts.iter().map(|sql| json!({"sql": sql})).collect();
+        let whole = tenant.call("/ExecuteTransaction", &tenant.body(json!({"statements": single})));
+        let mut answers = vec![whole, tenant.execute(&texts.join(";"))];
+        let transaction = tenant.begin();
+        for sql in &texts {
+            answers.push(transaction.execute(sql));
+            // With a savepoint of ours around it, the first time.
+            let probing = format!("{look} where :x is not null /* {} */", answers.len());
+            answers.push(transaction.sql(&probing).text("x", "y").run());
+        }
+        answers.push(transaction.execute(&texts.join(";")));
+        transaction.rollback();
+        let texts: Vec<String> = answers.iter().map(Answer::text).collect();
+        // It was another tenant for a moment.
+        let changed = steps.iter().any(|step| step.starts_with("do "));
+        let changed = changed || texts.iter().any(|text| text.contains(r#""longValue":8"#));
+        assert!(changed, "{steps:?}: {texts:?}");
+        assert!(texts.iter().any(|text| text.contains("tenant_1")), "{steps:?}: {texts:?}");
+        assert!(!texts.iter().any(|text| text.contains("tenant_2")), "{steps:?}: {texts:?}");
+    }
+    assert_eq!(tenant.execute(look).rows(), json!([["tenant_1"]]));
 }
