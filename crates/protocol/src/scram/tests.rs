@@ -49,7 +49,8 @@ fn server(first: &str, challenge: &str, answer: &str, header: &str) -> (bool, St
 }
 
 fn challenge(first: &str, iterations: u32) -> String {
-    let (_, nonce) = first.rsplit_once("r=").unwrap();
+    // A nonce is of any printable characters but the comma (RFC 5802, section 7): "r=" may be in it.
+    let (_, nonce) = first.rsplit_once(",r=").unwrap();
     format!("r={nonce}server,s={SALT},i={iterations}")
 }
 
