@@ -49,7 +49,7 @@ fn server(first: &str, challenge: &str, answer: &str, header: &str) -> (bool, St
 }
 
 fn challenge(first: &str, iterations: u32) -> String {
-    // A nonce is of any printable characters but the comma (RFC 5802, section 7): "r=" may be in it.
+    // A nonce has any printable characters but the comma (RFC 5802, section 7), "r=" among them.
     let (_, nonce) = first.rsplit_once(",r=").unwrap();
     format!("r={nonce}server,s={SALT},i={iterations}")
 }
