@@ -27,6 +27,10 @@ const RESET_GRACE: Duration = Duration::from_secs(5);
 /// `ROLLBACK` and `DISCARD ALL` answer with a few dozen bytes.
 const RESET_ANSWER_BYTES_MAX: usize = 64 * 1024;
 
+/// Whoever held a connection until this long before the statement timeout leaves it to a reset: a
+/// timeout that fires as its statement ends would strike the next caller's.
+const TIMEOUT_MARGIN: Duration = Duration::from_millis(100);
+
 /// No connection is lent after this age: what neither a reset nor we know of ends with it.
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(30 * 60);
 
@@ -57,8 +61,7 @@ pub struct Exclusive {
     continued: Arc<Semaphore>,
     waiting: Waiting,
     idle_timeout: Duration,
-    statement_timeout_ms: String,
-    reset_timeout: Duration,
+    statement_timeout: Duration,
 }
 
 struct Idle {
@@ -82,6 +85,7 @@ pub struct Lease {
     tainted: bool,
     /// Something ran, or may be running, whose traces a reset does not remove.
     condemned: bool,
+    since: Instant,
 }
 
 impl Exclusive {
@@ -94,8 +98,7 @@ impl Exclusive {
             continued: Arc::new(Semaphore::new(continued_max(settings))),
             waiting: Waiting::new(settings.waiting_max),
             idle_timeout: settings.idle_timeout,
-            statement_timeout_ms: limits.statement_timeout.as_millis().to_string(),
-            reset_timeout: limits.statement_timeout + RESET_GRACE,
+            statement_timeout: limits.statement_timeout,
         }
     }
 
@@ -108,6 +111,10 @@ impl Exclusive {
             }
             keep
         });
+    }
+
+    fn reset_timeout(&self) -> Duration {
+        self.statement_timeout + RESET_GRACE
     }
 
     /// The right to outlive the statement timeout.
@@ -169,8 +176,8 @@ pub async fn lease(
         }
         permit = lease.give_up().ok_or_else(|| Error::internal("a lease without permit"))?;
     }
-    let timeout_ms = pool.exclusive.statement_timeout_ms.as_str();
-    let link = pool.connector.connect(&[("statement_timeout", timeout_ms)], until).await?;
+    let timeout_ms = pool.exclusive.statement_timeout.as_millis().to_string();
+    let link = pool.connector.connect(&[("statement_timeout", &timeout_ms)], until).await?;
     let member = Member {
         link,
         condition: Condition::Pristine,
@@ -188,6 +195,7 @@ impl Lease {
             permit: Some(permit),
             tainted: false,
             condemned: false,
+            since: Instant::now(),
         }
     }
 
@@ -195,7 +203,7 @@ impl Lease {
     async fn renew(&mut self) -> bool {
         self.tainted = true;
         let Some(member) = &mut self.member else { return false };
-        if !reset(&member.link, self.pool.exclusive.reset_timeout).await {
+        if !reset(&member.link, self.pool.exclusive.reset_timeout()).await {
             return false;
         }
         member.renewed();
@@ -251,6 +259,7 @@ impl Lease {
         if let Some(member) = &mut self.member
             && member.link.in_flight() == 0
             && !member.link.session_changed()
+            && self.since.elapsed() + TIMEOUT_MARGIN < self.pool.exclusive.statement_timeout
         {
             member.condition = Condition::Clean;
             self.tainted = false;
@@ -291,7 +300,7 @@ impl Member {
 /// number of connections stays within its bound; and what still runs on it is cancelled before it
 /// is let go, so that the server's side of it does not outlive ours.
 async fn clean(pool: Rc<Pool>, mut member: Member, permit: OwnedSemaphorePermit) {
-    if reset(&member.link, pool.exclusive.reset_timeout).await {
+    if reset(&member.link, pool.exclusive.reset_timeout()).await {
         member.renewed();
         pool.exclusive.idle.borrow_mut().push(Idle { member, since: Instant::now() });
     } else {
@@ -303,21 +312,27 @@ async fn clean(pool: Rc<Pool>, mut member: Member, permit: OwnedSemaphorePermit)
     drop(permit);
 }
 
-/// `ROLLBACK`, then `DISCARD ALL`, behind whatever still runs; `true` only if the server confirms
-/// both.
+/// `ROLLBACK` and `RESET statement_timeout`, then `DISCARD ALL`, behind whatever still runs; `true`
+/// only if the server confirms both.
 ///
 /// `DISCARD ALL` cannot run inside a transaction block, hence the two (PostgreSQL docs, DISCARD). A
-/// `statement_timeout` that a caller set to a millisecond can make it fail, hence the check.
+/// `statement_timeout` that a caller set to a millisecond can make either fail, hence the checks;
+/// and one that fires as a statement ends strikes the next one, whoever sent it
+/// (`disable_statement_timeout` in PostgreSQL's postgres.c clears only a timer that still runs).
+/// With the timeout reset first, that next one is the `DISCARD ALL` at the latest.
 async fn reset(link: &Link, limit: Duration) -> bool {
-    let shape = ExchangeShape { commands: 1, atomic: true, bytes_max: RESET_ANSWER_BYTES_MAX };
+    let shape =
+        |commands| ExchangeShape { commands, atomic: true, bytes_max: RESET_ANSWER_BYTES_MAX };
     let query = |sql: &'static str| move |buf: &mut BytesMut| frontend::query(buf, sql);
-    let Ok(rollback) = link.submit(shape, query("ROLLBACK")) else { return false };
-    let Ok(discard) = link.submit(shape, query("DISCARD ALL")) else { return false };
-    let both = async { (rollback.await, discard.await) };
-    let Ok((Ok(Ok(rollback)), Ok(Ok(discard)))) = timeout(limit, both).await else {
+    let settled = link.submit(shape(2), query("ROLLBACK; RESET statement_timeout"));
+    let Ok(settled) = settled else { return false };
+    let Ok(discard) = link.submit(shape(1), query("DISCARD ALL")) else { return false };
+    let both = async { (settled.await, discard.await) };
+    let Ok((Ok(Ok(settled)), Ok(Ok(discard)))) = timeout(limit, both).await else {
         return false;
     };
-    let clean = rollback.status == TransactionStatus::Idle
+    let clean = settled.status == TransactionStatus::Idle
+        && confirms(&settled.frames, "RESET")
         && discard.status == TransactionStatus::Idle
         && confirms(&discard.frames, "DISCARD ALL")
         && link.in_flight() == 0;

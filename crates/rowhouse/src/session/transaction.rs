@@ -7,6 +7,7 @@ use std::rc::Rc;
 use bytes::BytesMut;
 use rowhouse_protocol::backend::TransactionStatus;
 use rowhouse_protocol::frontend;
+use rowhouse_protocol::sqlstate::SqlState;
 use rowhouse_tenancy::principal::Principal;
 use rowhouse_tenancy::prologue::Prologue;
 use tokio::sync::oneshot;
@@ -277,6 +278,9 @@ impl Session {
 fn begin_failed(failure: Failure) -> Error {
     match failure {
         Failure::Refused(error) => error,
+        Failure::Server(error) if error.code == SqlState::QUERY_CANCELED => {
+            Error::unavailable("BEGIN was cancelled")
+        }
         Failure::Server(error) | Failure::Unparsed(error) | Failure::Prologue(error) => {
             prologue_refused(&error)
         }
