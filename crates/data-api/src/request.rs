@@ -49,19 +49,26 @@ impl Default for RequestLimits {
     }
 }
 
-/// `POST /Execute`
-#[derive(Debug, Clone, PartialEq)]
-pub struct ExecuteStatement {
+/// What every request names: where to, and with whose rights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
     /// The cluster.
     pub resource_arn: String,
     /// The secret, by ARN or by name.
     pub secret_arn: String,
-    /// The statement with `:name` parameters.
-    pub sql: String,
-    /// The database; the login's default without.
+    /// The database; the resource's default without.
     pub database: Option<String>,
     /// Where the statements look for names; the role's own search path without.
     pub schema: Option<String>,
+}
+
+/// `POST /Execute`
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExecuteStatement {
+    /// Where it goes.
+    pub access: Access,
+    /// The statement with `:name` parameters.
+    pub sql: String,
     /// The transaction to run in; a transaction of its own without.
     pub transaction_id: Option<String>,
     /// What `:name` stands for.
@@ -79,14 +86,11 @@ pub struct ExecuteStatement {
 impl ExecuteStatement {
     /// Parses and checks a body.
     pub fn parse(body: &[u8], limits: &RequestLimits) -> Result<ExecuteStatement, Fault> {
-        let document = Document::read(body, Operation::ExecuteStatement, limits)?;
+        let mut document = Document::read(body, Operation::ExecuteStatement, limits)?;
         let mut violations = Violations::default();
         let request = ExecuteStatement {
-            resource_arn: violations.required("resourceArn", document.resource_arn, ARN_CHARS_MAX),
-            secret_arn: violations.required("secretArn", document.secret_arn, ARN_CHARS_MAX),
+            access: violations.access(&mut document),
             sql: violations.required("sql", document.sql, usize::MAX),
-            database: violations.database(document.database),
-            schema: violations.schema(document.schema),
             transaction_id: violations.transaction_id(document.transaction_id),
             parameters: document.parameters,
             include_result_metadata: document.include_result_metadata,
@@ -103,16 +107,10 @@ impl ExecuteStatement {
 /// `POST /BatchExecute`
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchExecuteStatement {
-    /// The cluster.
-    pub resource_arn: String,
-    /// The secret, by ARN or by name.
-    pub secret_arn: String,
+    /// Where it goes.
+    pub access: Access,
     /// The statement with `:name` parameters.
     pub sql: String,
-    /// The database; the login's default without.
-    pub database: Option<String>,
-    /// Where the statements look for names; the role's own search path without.
-    pub schema: Option<String>,
     /// The transaction to run in; a transaction of its own without.
     pub transaction_id: Option<String>,
     /// The statement is run once for each of these; never, if there are none.
@@ -122,14 +120,11 @@ pub struct BatchExecuteStatement {
 impl BatchExecuteStatement {
     /// Parses and checks a body.
     pub fn parse(body: &[u8], limits: &RequestLimits) -> Result<BatchExecuteStatement, Fault> {
-        let document = Document::read(body, Operation::BatchExecuteStatement, limits)?;
+        let mut document = Document::read(body, Operation::BatchExecuteStatement, limits)?;
         let mut violations = Violations::default();
         let request = BatchExecuteStatement {
-            resource_arn: violations.required("resourceArn", document.resource_arn, ARN_CHARS_MAX),
-            secret_arn: violations.required("secretArn", document.secret_arn, ARN_CHARS_MAX),
+            access: violations.access(&mut document),
             sql: violations.required("sql", document.sql, usize::MAX),
-            database: violations.database(document.database),
-            schema: violations.schema(document.schema),
             transaction_id: violations.transaction_id(document.transaction_id),
             parameter_sets: document.parameter_sets,
         };
@@ -142,39 +137,26 @@ impl BatchExecuteStatement {
 /// `POST /BeginTransaction`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BeginTransaction {
-    /// The cluster.
-    pub resource_arn: String,
-    /// The secret, by ARN or by name.
-    pub secret_arn: String,
-    /// The database; the login's default without.
-    pub database: Option<String>,
-    /// Where the statements look for names; the role's own search path without.
-    pub schema: Option<String>,
+    /// Where it goes.
+    pub access: Access,
 }
 
 impl BeginTransaction {
     /// Parses and checks a body.
     pub fn parse(body: &[u8], limits: &RequestLimits) -> Result<BeginTransaction, Fault> {
-        let document = Document::read(body, Operation::BeginTransaction, limits)?;
+        let mut document = Document::read(body, Operation::BeginTransaction, limits)?;
         let mut violations = Violations::default();
-        let request = BeginTransaction {
-            resource_arn: violations.required("resourceArn", document.resource_arn, ARN_CHARS_MAX),
-            secret_arn: violations.required("secretArn", document.secret_arn, ARN_CHARS_MAX),
-            database: violations.database(document.database),
-            schema: violations.schema(document.schema),
-        };
+        let access = violations.access(&mut document);
         violations.none()?;
-        Ok(request)
+        Ok(BeginTransaction { access })
     }
 }
 
 /// `POST /CommitTransaction`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitTransaction {
-    /// The cluster.
-    pub resource_arn: String,
-    /// The secret, by ARN or by name.
-    pub secret_arn: String,
+    /// Where it goes.
+    pub access: Access,
     /// The transaction.
     pub transaction_id: String,
 }
@@ -183,18 +165,16 @@ impl CommitTransaction {
     /// Parses and checks a body.
     pub fn parse(body: &[u8], limits: &RequestLimits) -> Result<CommitTransaction, Fault> {
         let document = Document::read(body, Operation::CommitTransaction, limits)?;
-        let (resource_arn, secret_arn, transaction_id) = end_of_transaction(document)?;
-        Ok(CommitTransaction { resource_arn, secret_arn, transaction_id })
+        let (access, transaction_id) = end_of_transaction(document)?;
+        Ok(CommitTransaction { access, transaction_id })
     }
 }
 
 /// `POST /RollbackTransaction`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RollbackTransaction {
-    /// The cluster.
-    pub resource_arn: String,
-    /// The secret, by ARN or by name.
-    pub secret_arn: String,
+    /// Where it goes.
+    pub access: Access,
     /// The transaction.
     pub transaction_id: String,
 }
@@ -203,20 +183,20 @@ impl RollbackTransaction {
     /// Parses and checks a body.
     pub fn parse(body: &[u8], limits: &RequestLimits) -> Result<RollbackTransaction, Fault> {
         let document = Document::read(body, Operation::RollbackTransaction, limits)?;
-        let (resource_arn, secret_arn, transaction_id) = end_of_transaction(document)?;
-        Ok(RollbackTransaction { resource_arn, secret_arn, transaction_id })
+        let (access, transaction_id) = end_of_transaction(document)?;
+        Ok(RollbackTransaction { access, transaction_id })
     }
 }
 
-/// Commit and rollback ask for the same three members.
-fn end_of_transaction(document: Document) -> Result<(String, String, String), Fault> {
+/// Commit and rollback ask for the same members; the transaction has its database and schema.
+fn end_of_transaction(mut document: Document) -> Result<(Access, String), Fault> {
     let mut violations = Violations::default();
-    let resource_arn = violations.required("resourceArn", document.resource_arn, ARN_CHARS_MAX);
-    let secret_arn = violations.required("secretArn", document.secret_arn, ARN_CHARS_MAX);
+    (document.database, document.schema) = (None, None);
+    let access = violations.access(&mut document);
     let id = document.transaction_id;
     let transaction_id = violations.required("transactionId", id, TRANSACTION_ID_CHARS_MAX);
     violations.none()?;
-    Ok((resource_arn, secret_arn, transaction_id))
+    Ok((access, transaction_id))
 }
 
 fn check_sql(sql: &str, limits: &RequestLimits) -> Result<(), Fault> {
@@ -241,6 +221,16 @@ fn check_sql(sql: &str, limits: &RequestLimits) -> Result<(), Fault> {
 struct Violations(Vec<String>);
 
 impl Violations {
+    fn access(&mut self, document: &mut Document) -> Access {
+        let (resource, secret) = (document.resource_arn.take(), document.secret_arn.take());
+        Access {
+            resource_arn: self.required("resourceArn", resource, ARN_CHARS_MAX),
+            secret_arn: self.required("secretArn", secret, ARN_CHARS_MAX),
+            database: self.database(document.database.take()),
+            schema: self.schema(document.schema.take()),
+        }
+    }
+
     /// A member that has to be there; the empty string stands in for it until [`Violations::none`]
     /// fails.
     fn required(&mut self, member: &str, value: Option<String>, chars_max: usize) -> String {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::{
-    BatchExecuteStatement, BeginTransaction, CommitTransaction, ExecuteStatement,
+    Access, BatchExecuteStatement, BeginTransaction, CommitTransaction, ExecuteStatement,
     ExecuteTransaction, RequestLimits, RollbackTransaction,
 };
 use crate::fault::{Exception, Fault};
@@ -57,11 +57,13 @@ fn check_type(members: &Json, member: &str) {
 fn a_statement_with_nothing_optional() {
     let request = execute(&json!({})).unwrap();
     let expected = ExecuteStatement {
-        resource_arn: String::from("arn:r"),
-        secret_arn: String::from("arn:s"),
+        access: Access {
+            resource_arn: String::from("arn:r"),
+            secret_arn: String::from("arn:s"),
+            database: None,
+            schema: None,
+        },
         sql: String::from("select 1"),
-        database: None,
-        schema: None,
         transaction_id: None,
         parameters: Vec::new(),
         include_result_metadata: false,
@@ -92,7 +94,7 @@ fn a_statement_with_everything_optional() {
         "parameters": [{"name": "a", "value": {"longValue": 1}}],
     }))
     .unwrap();
-    assert_eq!(request.database.as_deref(), Some("shop"));
+    assert_eq!(request.access.database.as_deref(), Some("shop"));
     assert_eq!(request.transaction_id.as_deref(), Some("AAA"));
     assert!(request.include_result_metadata && request.continue_after_timeout);
     assert_eq!(request.records_format, RecordsFormat::Json);
@@ -110,11 +112,11 @@ fn the_other_operations() {
     assert_eq!((batch.sql.as_str(), batch.parameter_sets.len()), ("select 1", 2));
     assert_eq!(batch.transaction_id.as_deref(), Some("AAA"));
     let begin = BeginTransaction::parse(&all, &LIMITS).unwrap();
-    assert_eq!(begin.database.as_deref(), Some("shop"));
+    assert_eq!(begin.access.database.as_deref(), Some("shop"));
     let commit = CommitTransaction::parse(&all, &LIMITS).unwrap();
     assert_eq!(commit.transaction_id, "AAA");
     let rollback = RollbackTransaction::parse(&all, &LIMITS).unwrap();
-    assert_eq!(rollback.secret_arn, "arn:s");
+    assert_eq!(rollback.access.secret_arn, "arn:s");
 }
 
 #[test]
@@ -172,9 +174,12 @@ fn statements_that_are_none() {
 fn a_schema_is_taken_as_it_is() {
     let all = body(&json!({"schema": "public"}));
     let public = Some("public");
-    assert_eq!(ExecuteStatement::parse(&all, &LIMITS).unwrap().schema.as_deref(), public);
-    assert_eq!(BeginTransaction::parse(&all, &LIMITS).unwrap().schema.as_deref(), public);
-    assert_eq!(BatchExecuteStatement::parse(&all, &LIMITS).unwrap().schema.as_deref(), public);
+    assert_eq!(ExecuteStatement::parse(&all, &LIMITS).unwrap().access.schema.as_deref(), public);
+    assert_eq!(BeginTransaction::parse(&all, &LIMITS).unwrap().access.schema.as_deref(), public);
+    assert_eq!(
+        BatchExecuteStatement::parse(&all, &LIMITS).unwrap().access.schema.as_deref(),
+        public
+    );
 }
 
 #[test]

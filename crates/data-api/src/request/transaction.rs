@@ -1,7 +1,7 @@
 //! A transaction that comes in one piece: the gateway's own operation, in the words of the others.
 
 use super::document::Document;
-use super::{ARN_CHARS_MAX, RequestLimits, Violations, check_sql};
+use super::{Access, RequestLimits, Violations, check_sql};
 use crate::fault::Fault;
 use crate::field::ResultSetOptions;
 use crate::operation::Operation;
@@ -11,14 +11,8 @@ use crate::result::RecordsFormat;
 /// `POST /ExecuteTransaction`
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExecuteTransaction {
-    /// The cluster.
-    pub resource_arn: String,
-    /// The secret, by ARN or by name.
-    pub secret_arn: String,
-    /// The database; the resource's default without.
-    pub database: Option<String>,
-    /// Where the statements look for names; the role's own search path without.
-    pub schema: Option<String>,
+    /// Where it goes.
+    pub access: Access,
     /// What the transaction sees of others; the server's default without.
     pub isolation_level: Option<IsolationLevel>,
     /// Whether it may not write.
@@ -57,12 +51,9 @@ pub struct TransactionStatement {
 impl ExecuteTransaction {
     /// Parses and checks a body.
     pub fn parse(body: &[u8], limits: &RequestLimits) -> Result<ExecuteTransaction, Fault> {
-        let document = Document::read(body, Operation::ExecuteTransaction, limits)?;
+        let mut document = Document::read(body, Operation::ExecuteTransaction, limits)?;
         let mut violations = Violations::default();
-        let resource_arn = violations.required("resourceArn", document.resource_arn, ARN_CHARS_MAX);
-        let secret_arn = violations.required("secretArn", document.secret_arn, ARN_CHARS_MAX);
-        let database = violations.database(document.database);
-        let schema = violations.schema(document.schema);
+        let access = violations.access(&mut document);
         if document.statements.is_empty() {
             let least = "Member must have length greater than or equal to 1";
             violations.add("Value", "statements", least);
@@ -79,10 +70,7 @@ impl ExecuteTransaction {
             TransactionStatement::check(document, limits).map_err(|fault| fault.in_statement(index))
         });
         Ok(ExecuteTransaction {
-            resource_arn,
-            secret_arn,
-            database,
-            schema,
+            access,
             isolation_level: document.isolation_level,
             read_only: document.read_only,
             statements: statements.collect::<Result<_, _>>()?,

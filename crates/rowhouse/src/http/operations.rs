@@ -14,7 +14,7 @@ use rowhouse_data_api::result;
 use rowhouse_protocol::backend::CommandTag;
 use rowhouse_tenancy::principal::Principal;
 
-use super::wish::{Wish, at_timeout, limits, render, statement};
+use super::wish::{Wish, at_timeout, limits, render, statement, target};
 use super::{Door, several};
 use crate::error::Error;
 use crate::session::{AtTimeout, Change, Ending, Outcome, Statement, Target, Work};
@@ -48,13 +48,7 @@ async fn execute(
     database: &mut Duration,
 ) -> Result<Vec<u8>, Error> {
     let request = ExecuteStatement::parse(body, &limits(door))?;
-    let target = door.session.resolve(
-        principal,
-        &request.resource_arn,
-        &request.secret_arn,
-        request.database.as_deref(),
-        request.schema.as_deref(),
-    )?;
+    let target = target(door, principal, &request.access)?;
     let parts = several::parts(&request.sql);
     let outcome = match parts.len() {
         0 | 1 => execute_one(door, principal, &target, &request).await?,
@@ -99,13 +93,7 @@ async fn batch(
     database: &mut Duration,
 ) -> Result<Vec<u8>, Error> {
     let request = BatchExecuteStatement::parse(body, &limits(door))?;
-    let target = door.session.resolve(
-        principal,
-        &request.resource_arn,
-        &request.secret_arn,
-        request.database.as_deref(),
-        request.schema.as_deref(),
-    )?;
+    let target = target(door, principal, &request.access)?;
     let bound = bind_sets(&request.sql, &request.parameter_sets)?;
     let wish = Wish::default();
     let statements: Vec<Statement> =
@@ -129,32 +117,22 @@ async fn batch(
 
 async fn begin(door: &Door, principal: &Principal, body: &[u8]) -> Result<Vec<u8>, Error> {
     let request = BeginTransaction::parse(body, &limits(door))?;
-    let target = door.session.resolve(
-        principal,
-        &request.resource_arn,
-        &request.secret_arn,
-        request.database.as_deref(),
-        request.schema.as_deref(),
-    )?;
+    let target = target(door, principal, &request.access)?;
     let id = door.session.begin(principal, &target).await?;
     Ok(result::transaction_begun(&id))
 }
 
 async fn commit(door: &Door, principal: &Principal, body: &[u8]) -> Result<Vec<u8>, Error> {
     let request = CommitTransaction::parse(body, &limits(door))?;
-    let session = &door.session;
-    let target =
-        session.resolve(principal, &request.resource_arn, &request.secret_arn, None, None)?;
-    session.end(principal, &target, &request.transaction_id, Ending::Commit).await?;
+    let target = target(door, principal, &request.access)?;
+    door.session.end(principal, &target, &request.transaction_id, Ending::Commit).await?;
     Ok(result::transaction_committed())
 }
 
 async fn rollback(door: &Door, principal: &Principal, body: &[u8]) -> Result<Vec<u8>, Error> {
     let request = RollbackTransaction::parse(body, &limits(door))?;
-    let session = &door.session;
-    let target =
-        session.resolve(principal, &request.resource_arn, &request.secret_arn, None, None)?;
-    session.end(principal, &target, &request.transaction_id, Ending::Rollback).await?;
+    let target = target(door, principal, &request.access)?;
+    door.session.end(principal, &target, &request.transaction_id, Ending::Rollback).await?;
     Ok(result::transaction_rolled_back())
 }
 

@@ -11,7 +11,7 @@ use rowhouse_protocol::statement::{self, statements};
 use rowhouse_tenancy::principal::Principal;
 
 use super::Door;
-use super::wish::{Wish, at_timeout, limits, render, statement};
+use super::wish::{Wish, at_timeout, limits, render, statement, target};
 use crate::error::Error;
 use crate::session::{AtTimeout, Change, Outcome, Statement, Target, Work};
 
@@ -105,13 +105,7 @@ pub async fn execute_transaction(
     database: &mut Duration,
 ) -> Result<Vec<u8>, Error> {
     let request = ExecuteTransaction::parse(body, &limits(door))?;
-    let target = door.session.resolve(
-        principal,
-        &request.resource_arn,
-        &request.secret_arn,
-        request.database.as_deref(),
-        request.schema.as_deref(),
-    )?;
+    let target = target(door, principal, &request.access)?;
     let bound = request.statements.iter().enumerate().map(|(index, statement)| {
         bind(&statement.sql, &statement.parameters).map_err(|fault| fault.in_statement(index))
     });

@@ -3,14 +3,15 @@
 
 use rowhouse_data_api::field::ResultSetOptions;
 use rowhouse_data_api::parameter::{BoundStatement, BoundValue};
-use rowhouse_data_api::request::{ExecuteStatement, RequestLimits, TransactionStatement};
+use rowhouse_data_api::request::{Access, ExecuteStatement, RequestLimits, TransactionStatement};
 use rowhouse_data_api::result::{RecordsFormat, ResponseOptions, ResponseWriter, RowRefusal};
 use rowhouse_data_api::strict::refused_dimensions;
 use rowhouse_protocol::backend::CommandTag;
+use rowhouse_tenancy::principal::Principal;
 
 use super::Door;
 use crate::error::Error;
-use crate::session::{AtTimeout, Change, Outcome, Statement, Value, too_large};
+use crate::session::{AtTimeout, Change, Outcome, Statement, Target, Value, too_large};
 
 /// What a caller wants the answer to a statement to be like.
 #[derive(Clone, Copy, Default)]
@@ -73,6 +74,13 @@ pub fn render(
     }
     let tag = outcome.tag().unwrap_or(CommandTag { text: "" });
     Ok(writer.finish(tag))
+}
+
+/// What a request names, if the caller may use it.
+pub fn target(door: &Door, principal: &Principal, access: &Access) -> Result<Target, Error> {
+    let Access { resource_arn, secret_arn, database, schema } = access;
+    let (database, schema) = (database.as_deref(), schema.as_deref());
+    door.session.resolve(principal, resource_arn, secret_arn, database, schema)
 }
 
 /// How much one request may ask for.

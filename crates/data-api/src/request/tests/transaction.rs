@@ -24,7 +24,10 @@ fn statements_with_their_own_members() {
         ],
     }))
     .unwrap();
-    assert_eq!((request.database.as_deref(), request.schema.as_deref()), (Some("shop"), Some("s")));
+    assert_eq!(
+        (request.access.database.as_deref(), request.access.schema.as_deref()),
+        (Some("shop"), Some("s"))
+    );
     assert_eq!(request.isolation_level, Some(IsolationLevel::Serializable));
     assert!(request.read_only);
     let [first, second] = request.statements.as_slice() else { panic!("{request:?}") };
