@@ -63,6 +63,11 @@ pub fn tenant_tables(catalog: &Catalog, conventions: &Conventions) -> usize {
     Survey::new(catalog, conventions).tenant_tables().count()
 }
 
+/// The setting that most policies read, or what fixes name where none does.
+pub fn main_setting(catalog: &Catalog, conventions: &Conventions) -> String {
+    Survey::new(catalog, conventions).main_setting().to_owned()
+}
+
 fn finding(
     code: Code,
     object: &str,

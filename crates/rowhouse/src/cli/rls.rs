@@ -1,6 +1,7 @@
 //! `rowhouse rls`: the tools around row-level security.
 
 mod doctor;
+mod place;
 mod plan;
 mod reader;
 
@@ -9,8 +10,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use place::Place;
+
 use super::Failure;
-use crate::config::{Login, command_login, parse_duration, raw};
+use crate::config::parse_duration;
 
 /// Look whether row-level security holds.
 #[derive(Debug, Subcommand)]
@@ -122,6 +125,7 @@ Example:
   rowhouse rls doctor --database-url postgres://postgres@localhost/app --app-role app_user
   rowhouse rls doctor --database-url $URL --format sarif > doctor.sarif
   rowhouse rls doctor --database-url $URL --fix migration.sql
+  rowhouse rls doctor --config rowhouse.toml --database app
 
 Findings that you have looked at go into a file, named with --accept:
   [[accept]]
@@ -165,7 +169,17 @@ pub struct Connection {
     /// DATABASE_URL, or PGHOST and its kin.
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
-    /// The role that tenants' statements run as. Left out: the one that logs in.
+    /// The configuration of a gateway instead: it names the place, the role and the setting.
+    #[arg(long, value_name = "FILE", conflicts_with = "database_url")]
+    config: Option<PathBuf>,
+    /// Which database of the configuration, if it has several.
+    #[arg(long, value_name = "NAME", requires = "config")]
+    database: Option<String>,
+    /// The secret of the configuration to log in with. Left out: the one for "admin".
+    #[arg(long, value_name = "ARN", requires = "config")]
+    secret: Option<String>,
+    /// The role that tenants' statements run as. Left out: the one that the configuration gives
+    /// tenants; without one, the one that logs in.
     #[arg(long, value_name = "ROLE")]
     app_role: Option<String>,
 }
@@ -217,22 +231,17 @@ pub async fn run(command: &Rls) -> Result<(), Failure> {
     }
 }
 
-impl Connection {
-    fn login(&self) -> Result<Login, Failure> {
-        let environment = raw::environment();
-        let variable = |name: &str| {
-            let found = environment.iter().find(|(one, _)| one == name);
-            found.map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
-        };
-        command_login(self.database_url.as_deref(), variable).map_err(Failure::new)
-    }
-}
-
 impl Conventions {
-    fn value(&self) -> rowhouse_rls::doctor::Conventions {
+    /// What is known before the database was looked at. Of several settings that a configuration
+    /// has, policies choose theirs.
+    fn value(&self, place: &Place) -> rowhouse_rls::doctor::Conventions {
+        let configured = match place.tenant_settings.as_slice() {
+            [one] => Some(one.clone()),
+            _ => None,
+        };
         rowhouse_rls::doctor::Conventions {
             tenant_columns: self.tenant_column.clone(),
-            tenant_setting: self.tenant_setting.clone(),
+            tenant_setting: self.tenant_setting.clone().or(configured),
             schemas: self.schema.clone(),
         }
     }

@@ -46,6 +46,7 @@ pub fn cases() -> Vec<Case> {
             ("seeds_from_nothing", seeds_from_nothing),
             ("an_apply_that_must_wait_changes_nothing", a_locked_table),
             ("other_engines_get_what_they_accept", other_engines),
+            ("a_configuration_names_place_and_role", a_configuration),
         ],
     )
 }
@@ -404,4 +405,29 @@ fn other_engines(stand: &Stand) {
         }
     }
     address.query("postgres", "drop database plan_engines with (force)");
+}
+
+fn a_configuration(stand: &Stand) {
+    let file = stand.dev().directory.file("rowhouse.toml");
+    let at = vec!["--config".to_owned(), file.to_str().unwrap().to_owned()];
+    for name in ["postgres", "onlineshop", "rls_vip"] {
+        let words = ["--database", name, "--level", "error"];
+        assert_eq!(found(&at, &words), BTreeSet::new(), "{name}");
+    }
+    let plan = printed(&tool("plan", &at, &["--database", "rls_vip"]));
+    assert!(plan.contains("database rls_vip"), "{plan}");
+    let owner = "arn:aws:secretsmanager:us-east-1:000000000000:secret:owner";
+    for (words, status, told) in [
+        (vec![], 1, "name one with --database"),
+        (vec!["--database", "nowhere"], 1, "has no database nowhere"),
+        (vec!["--database", "rls_vip", "--secret", "arn:none"], 1, "has no secret arn:none"),
+        (vec!["--database", "rls_vip", "--database-url", "postgres://u@/d"], 2, "cannot be used"),
+        // Whoever owns the tables sees the same catalog.
+        (vec!["--database", "rls_vip", "--secret", owner, "--level", "error"], 0, ""),
+    ] {
+        let output = doctor(&at, &words);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{words:?}: {errors}");
+        assert!(errors.contains(told), "{words:?}: {errors}");
+    }
 }

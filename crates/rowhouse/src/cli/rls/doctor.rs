@@ -12,10 +12,11 @@ use rowhouse_rls::role::{RoleFacts, gate, gate_query_for};
 use rowhouse_rls::{Code, Finding, Severity};
 use toml_edit::{Document, Item};
 
+use super::place::Place;
 use super::reader::Reader;
 use super::{Doctor, Level, ReportFormat};
 use crate::cli::{Failure, terminal};
-use crate::config::{Login, raw};
+use crate::config::raw;
 
 /// What one look has found.
 struct Look {
@@ -27,15 +28,15 @@ struct Look {
 
 /// Looks once, or again and again.
 pub async fn run(arguments: &Doctor) -> Result<(), Failure> {
-    let login = arguments.connection.login()?;
+    let place = Place::find(&arguments.connection).await?;
     let acceptances = match &arguments.accept {
         Some(file) => read_acceptances(file)?,
         None => Vec::new(),
     };
     if let Some(interval) = arguments.watch {
-        return watch(arguments, &login, &acceptances, interval).await;
+        return watch(arguments, &place, &acceptances, interval).await;
     }
-    let look = examine(arguments, &login, &acceptances).await?;
+    let look = examine(arguments, &place, &acceptances).await?;
     if let Some(file) = &arguments.fix {
         let script = report::migration(&look.judged.open);
         fs::write(file, script).map_err(|error| {
@@ -60,13 +61,13 @@ pub async fn run(arguments: &Doctor) -> Result<(), Failure> {
 
 async fn watch(
     arguments: &Doctor,
-    login: &Login,
+    place: &Place,
     acceptances: &[Acceptance],
     interval: Duration,
 ) -> Result<(), Failure> {
     let mut before: Option<BTreeSet<String>> = None;
     loop {
-        match examine(arguments, login, acceptances).await {
+        match examine(arguments, place, acceptances).await {
             Ok(look) => {
                 let now: BTreeSet<String> = look.judged.open.iter().map(line).collect();
                 match &before {
@@ -93,11 +94,11 @@ async fn watch(
 
 async fn examine(
     arguments: &Doctor,
-    login: &Login,
+    place: &Place,
     acceptances: &[Acceptance],
 ) -> Result<Look, Failure> {
-    let role = arguments.connection.app_role.as_deref().unwrap_or(&login.role);
-    let mut reader = Reader::connect(login).await?;
+    let role = place.app_role.as_deref().unwrap_or(&place.login.role);
+    let mut reader = Reader::connect(&place.login).await?;
     reader.query("set default_transaction_read_only = on").await?;
     if !reader.has_role(role).await? {
         return Err(reader.no_role(role));
@@ -106,7 +107,7 @@ async fn examine(
     let rows = reader.query(&gate_query_for(role)).await?;
     let facts = RoleFacts::from_rows(&rows).map_err(|error| reader.failed(&error))?;
 
-    let conventions = arguments.conventions.value();
+    let conventions = arguments.conventions.value(place);
     let mut findings = gate(&facts);
     findings.extend(doctor(&catalog, &conventions));
     let least = match arguments.level {

@@ -1,9 +1,11 @@
 //! `rowhouse rls plan` and `apply`: what is missing, as SQL; and doing it, or taking it back.
 
 use rowhouse_rls::catalog::quote_literal;
+use rowhouse_rls::doctor::main_setting;
 use rowhouse_rls::plan::{Engine, Intent, Phase, Plan, Shape, Step, TenantRole, plan, script};
 use serde_json::json;
 
+use super::place::Place;
 use super::reader::Reader;
 use super::{Apply, EngineName, PlanCommand, PlanFormat, PlanOptions, ShapeName};
 use crate::cli::{Failure, terminal};
@@ -28,8 +30,9 @@ const MAKE_JOURNAL: &str = "
 
 /// Prints what is missing.
 pub async fn print(arguments: &PlanCommand) -> Result<(), Failure> {
-    let mut reader = Reader::connect(&arguments.options.connection.login()?).await?;
-    let (plan, database) = draft(&mut reader, &arguments.options).await?;
+    let place = Place::find(&arguments.options.connection).await?;
+    let mut reader = Reader::connect(&place.login).await?;
+    let (plan, database) = draft(&mut reader, &arguments.options, &place).await?;
     match arguments.format {
         PlanFormat::Sql => terminal::print(&script(&plan, &database)),
         PlanFormat::Json => {
@@ -58,13 +61,14 @@ pub async fn print(arguments: &PlanCommand) -> Result<(), Failure> {
 
 /// Does what is missing, or takes back what was done.
 pub async fn apply(arguments: &Apply) -> Result<(), Failure> {
-    let mut reader = Reader::connect(&arguments.options.connection.login()?).await?;
+    let place = Place::find(&arguments.options.connection).await?;
+    let mut reader = Reader::connect(&place.login).await?;
     let timeout = quote_literal(&format!("{}ms", arguments.lock_timeout.as_millis()));
     reader.query(&format!("set lock_timeout = {timeout}")).await?;
     if arguments.revert {
         return revert(&mut reader).await;
     }
-    let (plan, _) = draft(&mut reader, &arguments.options).await?;
+    let (plan, _) = draft(&mut reader, &arguments.options, &place).await?;
     for (object, sentence) in &plan.remarks {
         terminal::error(&format!("for you to decide: {object}: {sentence}"));
     }
@@ -81,8 +85,12 @@ pub async fn apply(arguments: &Apply) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn draft(reader: &mut Reader, options: &PlanOptions) -> Result<(Plan, String), Failure> {
-    let role = options.connection.app_role.as_deref().ok_or_else(|| {
+async fn draft(
+    reader: &mut Reader,
+    options: &PlanOptions,
+    place: &Place,
+) -> Result<(Plan, String), Failure> {
+    let role = place.app_role.as_deref().ok_or_else(|| {
         Failure::new("name the role that tenants' statements are to run as with --app-role")
     })?;
     let exists = reader.has_role(role).await?;
@@ -119,7 +127,14 @@ async fn draft(reader: &mut Reader, options: &PlanOptions) -> Result<(Plan, Stri
         tenant_roles,
         bypass_role,
     };
-    let plan = plan(&catalog, &options.conventions.value(), &intent);
+    let mut conventions = options.conventions.value(place);
+    // Where policies read one of several configured settings, each table keeps its own.
+    if conventions.tenant_setting.is_none()
+        && !place.tenant_settings.contains(&main_setting(&catalog, &conventions))
+    {
+        conventions.tenant_setting = place.tenant_settings.first().cloned();
+    }
+    let plan = plan(&catalog, &conventions, &intent);
     Ok((plan, catalog.server.database))
 }
 
