@@ -6,6 +6,7 @@
 
 mod backend;
 mod body;
+mod client;
 mod field;
 mod jwks;
 mod jwt;
@@ -15,6 +16,7 @@ mod sts;
 
 pub use backend::backend;
 pub use body::body;
+pub use client::client;
 pub use field::field;
 pub use jwks::jwks;
 pub use jwt::jwt;
@@ -26,9 +28,10 @@ pub use sts::sts;
 pub type Entry = fn(&[u8]);
 
 /// Every entry by the name of its target and of its folder in the corpus.
-pub const ENTRIES: [(&str, Entry); 8] = [
+pub const ENTRIES: [(&str, Entry); 9] = [
     ("backend", backend),
     ("body", body),
+    ("client", client),
     ("field", field),
     ("jwks", jwks),
     ("jwt", jwt),

@@ -5,11 +5,14 @@
 //! | [`frame`] | where a message ends |
 //! | [`backend`] | what a server sends, decoded |
 //! | [`frontend`] | what a client sends, encoded |
-//! | [`scram`] | the password exchange, client half |
+//! | [`startup`], [`options`], [`request`] | what a client sends, decoded |
+//! | [`response`] | what a server sends, encoded |
+//! | [`scram`] | the password exchange, both halves |
 //! | [`oid`], [`sqlstate`], [`text`] | types, error codes, text values |
 //! | [`scan`] | SQL text cut into tokens |
 //! | [`named`] | `:name` made `$1` |
 //! | [`statement`] | which commands, and what they may do to the session |
+//! | [`lasting`] | what a session is meant to keep beyond the transaction |
 //! | [`context`] | what a caller with a fixed tenant may not write |
 //!
 //! Nothing here panics, whatever the input. Whoever judges SQL judges the text that is sent: after
@@ -23,14 +26,19 @@ mod effect;
 mod fields;
 pub mod frame;
 pub mod frontend;
+pub mod lasting;
 mod literal;
 pub mod named;
 pub mod oid;
+pub mod options;
+pub mod request;
+pub mod response;
 mod row;
 pub mod scan;
 pub mod scram;
 mod setting;
 pub mod sqlstate;
+pub mod startup;
 pub mod statement;
 pub mod text;
 mod word;

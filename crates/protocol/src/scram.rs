@@ -1,9 +1,12 @@
-//! The client half of SCRAM-SHA-256, by which a server and a password prove themselves to each
-//! other: RFC 5802, RFC 7677, <https://www.postgresql.org/docs/current/sasl-authentication.html>.
+//! SCRAM-SHA-256, by which a server and a password prove themselves to each other: RFC 5802,
+//! RFC 7677, <https://www.postgresql.org/docs/current/sasl-authentication.html>. Here is the client
+//! half; [`server`] is the other.
 //!
-//! The arithmetic is `postgres-protocol`'s, and nobody else names that crate. It draws the nonce
-//! from the thread's cryptographic generator itself and offers no way to pass one: the one place
-//! of this crate where randomness is not an argument.
+//! The arithmetic of the client is `postgres-protocol`'s, and so is a new verifier of a password.
+//! It draws nonce and salt from the thread's cryptographic generator itself and offers no way to
+//! pass one: the one place of this crate where randomness is not an argument.
+
+pub mod server;
 
 use std::error::Error;
 use std::fmt;

@@ -1,0 +1,62 @@
+//! What is written is what the client half reads.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use super::*;
+use crate::backend::{Authentication, BackendKeyData, ErrorFields, ParameterStatus, ReadyForQuery};
+use crate::frame;
+
+fn body(write: impl FnOnce(&mut BytesMut)) -> (u8, Vec<u8>) {
+    let mut buf = BytesMut::new();
+    write(&mut buf);
+    let (header, body) = frame::split(&buf, 10_000).unwrap().unwrap();
+    assert_eq!(header.len, buf.len());
+    (header.tag, body.to_vec())
+}
+
+#[test]
+fn authentication_is_read_back() {
+    type Write = fn(&mut BytesMut);
+    let cases: [(Write, Authentication<'_>); 5] = [
+        (authentication_ok, Authentication::Ok),
+        (authentication_cleartext, Authentication::CleartextPassword),
+        (
+            |b| authentication_sasl(b, &["A", "B"]),
+            Authentication::Sasl { mechanisms: vec!["A", "B"] },
+        ),
+        (|b| authentication_sasl_continue(b, b"x"), Authentication::SaslContinue(b"x")),
+        (|b| authentication_sasl_final(b, b"y"), Authentication::SaslFinal(b"y")),
+    ];
+    for (write, expected) in cases {
+        let (kind, body) = body(write);
+        assert_eq!(kind, tag::AUTHENTICATION);
+        assert_eq!(Authentication::decode(&body).unwrap(), expected);
+    }
+}
+
+#[test]
+fn what_a_session_begins_with() {
+    let (_, status) = body(|b| parameter_status(b, "server_version", "18.1"));
+    let status = ParameterStatus::decode(&status).unwrap();
+    assert_eq!((status.name, status.value), ("server_version", "18.1"));
+    let (_, key) = body(|b| backend_key_data(b, 7, &[9; 32]));
+    let key = BackendKeyData::decode(&key).unwrap();
+    assert_eq!((key.pid, key.secret), (7, &[9; 32][..]));
+    let (_, ready) = body(|b| ready_for_query(b, TransactionStatus::Failed));
+    assert_eq!(ReadyForQuery::decode(&ready).unwrap().status, TransactionStatus::Failed);
+    let (kind, version) = body(|b| negotiate_protocol_version(b, 2, &["_pq_.x"]));
+    assert_eq!(kind, b'v');
+    assert_eq!(version, b"\x00\x03\x00\x02\x00\x00\x00\x01_pq_.x\x00");
+}
+
+#[test]
+fn an_error_ends_where_its_text_has_a_nul() {
+    let text = ErrorText {
+        severity: Severity::Fatal,
+        code: SqlState::INVALID_PASSWORD,
+        message: "no\0Cforged",
+    };
+    let (_, written) = body(|b| error(b, text));
+    let fields = ErrorFields::decode(&written).unwrap().to_owned();
+    assert_eq!((fields.severity.as_str(), fields.message.as_str()), ("FATAL", "no"));
+    assert_eq!(fields.code, SqlState::INVALID_PASSWORD);
+}
