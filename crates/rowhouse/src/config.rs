@@ -16,6 +16,7 @@ mod problem;
 pub mod raw;
 mod reader;
 mod role_secret;
+mod seal_keys;
 mod servers;
 mod sts;
 mod suggest;
@@ -43,6 +44,7 @@ pub use reader::reference::escape as escape_references;
 #[cfg(feature = "aws")]
 pub use role_secret::{AssumedRole, AwsSecret, plain_tenant};
 pub use role_secret::{RoleSecret, SecretSource, TenantTemplate, UnfitTenant};
+pub use seal_keys::{SealKeys, SealKeysError, StoredKey};
 pub use sts::Sts;
 pub use units::{parse_duration, write_duration};
 pub use values::Values;

@@ -15,6 +15,7 @@ pub mod ids;
 pub mod jwt;
 pub mod principal;
 pub mod prologue;
+pub mod seal;
 pub mod secret;
 pub mod sigv4;
 pub mod sts;
