@@ -12,6 +12,7 @@
 )]
 
 mod answer;
+mod attacks;
 mod auth;
 mod bad_input;
 mod case;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
     let suites = [
         chaos::cases(),
         hostile::cases(),
+        attacks::cases(),
         issuers::cases(),
         http2::cases(),
         shutdown::cases(),

@@ -16,7 +16,7 @@ use crate::schema;
 /// Started when somebody needs it.
 pub struct Stand {
     dev: OnceLock<Dev>,
-    gateways: Mutex<HashMap<&'static str, Arc<Gateway>>>,
+    gateways: Mutex<HashMap<String, Arc<Gateway>>>,
 }
 
 /// A running `rowhouse dev`.
@@ -54,11 +54,15 @@ impl Stand {
     }
 
     /// A gateway that trials share, by name; it is started when the first of them asks.
-    pub fn gateway(&self, name: &'static str, settings: &[(&str, &str)]) -> Arc<Gateway> {
+    pub fn gateway(&self, name: &str, settings: &[(&str, &str)]) -> Arc<Gateway> {
         let address = &self.cluster().address;
+        self.gateway_of(name, || Gateway::serve(address, settings))
+    }
+
+    /// The same for one that is started in a way of its own.
+    pub fn gateway_of(&self, name: &str, start: impl FnOnce() -> Gateway) -> Arc<Gateway> {
         let mut gateways = self.gateways.lock().unwrap_or_else(|broken| broken.into_inner());
-        let gateway =
-            gateways.entry(name).or_insert_with(|| Arc::new(Gateway::serve(address, settings)));
+        let gateway = gateways.entry(name.to_owned()).or_insert_with(|| Arc::new(start()));
         Arc::clone(gateway)
     }
 
