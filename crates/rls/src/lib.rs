@@ -16,6 +16,7 @@ pub mod doctor;
 mod expression;
 pub mod finding;
 pub mod plan;
+pub mod prove;
 pub mod report;
 pub mod role;
 

@@ -207,19 +207,27 @@ impl<'a> Survey<'a> {
         }
     }
 
+    /// Whether a policy of the table reads this setting, by itself or in a function.
+    pub fn reads_setting(&self, table: u64, setting: &str) -> bool {
+        let mut policies = self.catalog.policies.iter().filter(|policy| policy.table == table);
+        policies.any(|policy| self.settings_of(policy).contains(setting))
+    }
+
+    fn settings_of(&self, policy: &'a Policy) -> BTreeSet<String> {
+        let read = self.read(policy);
+        let functions = policy.calls.iter().filter_map(|oid| self.catalog.functions.get(oid));
+        let sources: Vec<Expression> =
+            functions.map(|function| Expression::parse(&function.source)).collect();
+        read.expressions()
+            .chain(&sources)
+            .flat_map(|expression| expression.settings())
+            .map(str::to_owned)
+            .collect()
+    }
+
     fn count_settings(&mut self) {
         for policy in &self.catalog.policies {
-            let read = self.read(policy);
-            let functions = policy.calls.iter().filter_map(|oid| self.catalog.functions.get(oid));
-            let sources: Vec<Expression> =
-                functions.map(|function| Expression::parse(&function.source)).collect();
-            let names: BTreeSet<String> = read
-                .expressions()
-                .chain(&sources)
-                .flat_map(|expression| expression.settings())
-                .map(str::to_owned)
-                .collect();
-            for name in names {
+            for name in self.settings_of(policy) {
                 *self.settings.entry(name).or_default() += 1;
             }
         }

@@ -3,6 +3,7 @@
 mod doctor;
 mod place;
 mod plan;
+mod prove;
 mod reader;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub enum Rls {
     Doctor(Doctor),
     Plan(PlanCommand),
     Apply(Apply),
+    Prove(Box<prove::Prove>),
 }
 
 /// Print what is missing between a database as it is and one whose tenants are apart, as SQL.
@@ -163,20 +165,21 @@ pub struct Doctor {
 }
 
 /// Which database.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Connection {
     /// Where it is and who asks, as postgresql://USER:PASSWORD@HOST/DATABASE. Left out:
     /// DATABASE_URL, or PGHOST and its kin.
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
-    /// The configuration of a gateway instead: it names the place, the role and the setting.
-    #[arg(long, value_name = "FILE", conflicts_with = "database_url")]
+    /// The configuration of a gateway: it names the role and the setting, and without a URL the
+    /// place as well.
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Which database of the configuration, if it has several.
     #[arg(long, value_name = "NAME", requires = "config")]
     database: Option<String>,
     /// The secret of the configuration to log in with. Left out: the one for "admin".
-    #[arg(long, value_name = "ARN", requires = "config")]
+    #[arg(long, value_name = "ARN", requires = "config", conflicts_with = "database_url")]
     secret: Option<String>,
     /// The role that tenants' statements run as. Left out: the one that the configuration gives
     /// tenants; without one, the one that logs in.
@@ -228,6 +231,7 @@ pub async fn run(command: &Rls) -> Result<(), Failure> {
         Rls::Doctor(arguments) => doctor::run(arguments).await,
         Rls::Plan(arguments) => plan::print(arguments).await,
         Rls::Apply(arguments) => plan::apply(arguments).await,
+        Rls::Prove(arguments) => prove::run(arguments).await,
     }
 }
 

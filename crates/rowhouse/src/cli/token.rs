@@ -1,7 +1,7 @@
 //! `rowhouse token`: a JWT or temporary AWS credentials on standard output, and nothing else.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rowhouse_tenancy::ids::{RoleName, TenantId};
 use rowhouse_tenancy::jwt::TokenClaims;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::config::load_file;
 use super::{CONFIG_FILE, Failure, Token, terminal};
-use crate::config::Config;
+use crate::config::{Config, Token as Key};
 use crate::identity;
 
 /// Who holds such a token, as the log of the gateway names them.
@@ -68,6 +68,17 @@ fn jwt(
     let token = config.token.ok_or_else(|| {
         Failure::new(format!("{} has no key to sign with: add a [token] section", file.display()))
     })?;
+    mint(&token, tenant, role, now, arguments.ttl)
+}
+
+/// A token for a tenant.
+pub(super) fn mint(
+    token: &Key,
+    tenant: &TenantId,
+    role: Option<&RoleName>,
+    now: u64,
+    ttl: Duration,
+) -> Result<String, Failure> {
     let role_claim = match (&token.role_claim, role) {
         (Some(claim), _) => claim,
         (None, None) => "",
@@ -84,7 +95,7 @@ fn jwt(
         audience: &token.audience,
         issuer: token.issuer.as_deref(),
         issued_at: now,
-        ttl_s: arguments.ttl.as_secs(),
+        ttl_s: ttl.as_secs(),
         tenant_claim: &token.tenant_claim,
         role_claim,
     }))

@@ -182,6 +182,44 @@ impl Connection {
         failed.map_or(Ok(rows), Err)
     }
 
+    /// Sends messages that end in a `Sync` or are one `Query`, and gives the frames of the answer.
+    /// `copied` is what a COPY FROM STDIN is given; without it, that fails.
+    pub async fn exchange(
+        &mut self,
+        messages: &[u8],
+        copied: Option<&[u8]>,
+    ) -> Result<Vec<(u8, Bytes)>, UpstreamError> {
+        self.send(messages).await?;
+        let mut frames = Vec::new();
+        let mut room = ANSWER_BYTES_MAX;
+        loop {
+            let (tag_byte, body) = self.read_frame().await?;
+            match tag_byte {
+                tag::COPY_IN_RESPONSE => {
+                    let mut data = BytesMut::new();
+                    let written = match copied {
+                        Some(bytes) => frontend::copy_data(&mut data, bytes),
+                        None => frontend::copy_fail(&mut data, "there is nothing to copy"),
+                    };
+                    written.map_err(|error| UpstreamError::Protocol(error.to_string()))?;
+                    if copied.is_some() {
+                        frontend::copy_done(&mut data);
+                    }
+                    self.send(&data).await?;
+                }
+                _ => {
+                    room = room.checked_sub(body.len()).ok_or_else(|| {
+                        UpstreamError::Protocol("an answer that is too large".to_owned())
+                    })?;
+                    frames.push((tag_byte, body));
+                }
+            }
+            if tag_byte == tag::READY_FOR_QUERY {
+                return Ok(frames);
+            }
+        }
+    }
+
     /// Takes the connection apart for a driver.
     pub(super) fn into_parts(self) -> (Stream, BytesMut, BackendKey) {
         (self.stream, self.incoming, self.backend)

@@ -36,6 +36,7 @@ mod openapi;
 mod person;
 mod postgres;
 mod process;
+mod prove;
 mod reload;
 mod rls;
 mod schema;
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
         openapi::cases(),
         seeds::cases(),
         rls::cases(),
+        prove::cases(),
     ];
     let trial = |case: Case| {
         let stand = Arc::clone(&stand);

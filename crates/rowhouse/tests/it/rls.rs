@@ -12,7 +12,7 @@ use crate::process::{self, rowhouse};
 use crate::stand::Stand;
 
 /// What makes the database of the flaws.
-const PREPARE: &str = include_str!("rls/prepare.sql");
+pub const PREPARE: &str = include_str!("rls/prepare.sql");
 /// The flaws, each with what mends it.
 const FLAWS: &str = include_str!("rls/flaws.sql");
 /// A database that nobody has thought of tenants in.
@@ -53,16 +53,19 @@ pub fn cases() -> Vec<Case> {
 
 /// One case of the file.
 #[derive(Default)]
-struct Flaw {
+pub struct Flaw {
     /// Found at warning or above.
     found: Vec<String>,
     /// Found as information.
     noted: Vec<String>,
-    broken: String,
-    mended: String,
+    /// What makes it.
+    pub broken: String,
+    /// What mends it.
+    pub mended: String,
 }
 
-fn flaws() -> Vec<Flaw> {
+/// All of them.
+pub fn flaws() -> Vec<Flaw> {
     let mut flaws: Vec<Flaw> = Vec::new();
     let (mut in_head, mut in_mended) = (false, false);
     for line in FLAWS.lines() {
@@ -90,7 +93,7 @@ fn flaws() -> Vec<Flaw> {
 }
 
 /// A new database, and the words that point `rowhouse rls` at it.
-fn database(stand: &Stand, name: &str) -> Vec<String> {
+pub fn database(stand: &Stand, name: &str) -> Vec<String> {
     let address = &stand.cluster().address;
     address.query("postgres", &format!("create database {name}"));
     let (socket, port, password) = (address.socket.display(), address.port, &address.password);
@@ -421,7 +424,7 @@ fn a_configuration(stand: &Stand) {
         (vec![], 1, "name one with --database"),
         (vec!["--database", "nowhere"], 1, "has no database nowhere"),
         (vec!["--database", "rls_vip", "--secret", "arn:none"], 1, "has no secret arn:none"),
-        (vec!["--database", "rls_vip", "--database-url", "postgres://u@/d"], 2, "cannot be used"),
+        (vec!["--secret", "arn:none", "--database-url", "postgres://u@/d"], 2, "cannot be used"),
         // Whoever owns the tables sees the same catalog.
         (vec!["--database", "rls_vip", "--secret", owner, "--level", "error"], 0, ""),
     ] {

@@ -28,6 +28,8 @@ pub struct Place {
     pub app_role: Option<String>,
     /// The settings that receive the tenant, as far as a configuration says.
     pub tenant_settings: Vec<String>,
+    /// The configuration, if one was named.
+    pub configured: Option<Configured>,
 }
 
 /// A configuration, and the database of it that is meant.
@@ -46,17 +48,25 @@ impl Place {
         let app_role = named.app_role.clone();
         let Some(file) = &named.config else {
             let login = url_login(named.database_url.as_deref())?;
-            return Ok(Place { login, app_role, tenant_settings: Vec::new() });
+            return Ok(Place { login, app_role, tenant_settings: Vec::new(), configured: None });
         };
-        let configured = Configured::read(file, named.database.as_deref())?;
-        let secret = configured.login_secret(named.secret.as_deref())?;
-        let login = configured.login(secret).await?;
+        let given = named.database_url.as_deref().map(|url| url_login(Some(url))).transpose()?;
+        let database = named.database.as_deref();
+        let database = database.or(given.as_ref().map(|login| login.database.as_str()));
+        let configured = Configured::read(file, database)?;
+        let login = match given {
+            Some(login) => login,
+            None => {
+                let secret = configured.login_secret(named.secret.as_deref())?;
+                configured.login(secret).await?
+            }
+        };
         let tenant_settings = configured.tenant_settings();
         let app_role = match app_role {
             Some(role) => Some(role),
             None => configured.app_role().await?,
         };
-        Ok(Place { login, app_role, tenant_settings })
+        Ok(Place { login, app_role, tenant_settings, configured: Some(configured) })
     }
 }
 
@@ -93,6 +103,19 @@ impl Configured {
     pub fn tenant_settings(&self) -> Vec<String> {
         let settings = self.database().map(|database| &database.tenant_settings);
         settings.into_iter().flatten().map(|name| name.as_str().to_owned()).collect()
+    }
+
+    /// The first secret that tenants share, or the one named.
+    pub fn tenant_secret(&self, arn: Option<&str>) -> Result<usize, Failure> {
+        match arn {
+            Some(arn) => self.named(arn),
+            None => self.secrets_of(PrincipalKind::Tenant).next().ok_or_else(|| {
+                Failure::new(
+                    "the configuration has no secret that all tenants share: name one with \
+                     --tenant-secret ARN, or the role with --app-role",
+                )
+            }),
+        }
     }
 
     /// The secret at this place.
