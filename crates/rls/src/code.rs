@@ -133,6 +133,10 @@ codes! {
     SeveralPermissive = "RH212", Info;
     /// WITH CHECK is weaker than USING.
     CheckDiffers = "RH213", Info;
+    /// A policy takes the tenant from a setting that is PostgreSQL's own.
+    OwnSetting = "RH214", Warning;
+    /// A policy compares the tenant through a function that makes different ones equal.
+    FoldsTenant = "RH215", Warning;
     /// A context function is IMMUTABLE: plans keep one tenant's value for the next.
     ImmutableContext = "RH301", Error;
     /// A view reads tenant tables with its owner's rights.

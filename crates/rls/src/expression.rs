@@ -7,6 +7,34 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+/// Built-in functions that give the same for different values, as `pg_get_expr` writes them.
+/// Sorted, for the binary search.
+const FOLDS: &[&str] = &[
+    "TRIM",
+    "abs",
+    "btrim",
+    "ceil",
+    "date_trunc",
+    "floor",
+    "hashtext",
+    "initcap",
+    "left",
+    "length",
+    "lower",
+    "ltrim",
+    "regexp_replace",
+    "replace",
+    "right",
+    "round",
+    "rtrim",
+    "split_part",
+    "substr",
+    "substring",
+    "translate",
+    "unaccent",
+    "upper",
+];
+
 /// A piece of an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
@@ -101,6 +129,18 @@ impl Expression {
     pub fn matches_pattern(&self) -> bool {
         let pattern = |token: &Token| matches!(symbol(token), Some("~~" | "~~*" | "~" | "~*"));
         self.tokens.iter().any(pattern)
+    }
+
+    /// It compares the column through a function that makes different values equal.
+    pub fn folds(&self, column: &str) -> bool {
+        self.tokens.iter().enumerate().any(|(at, token)| {
+            let arguments = self.tokens.get(at + 1..).unwrap_or_default();
+            let name = word(token).map(|name| name.trim_matches('"'));
+            name.is_some_and(|name| FOLDS.binary_search(&name).is_ok())
+                && closing(arguments)
+                    .and_then(|end| arguments.get(..end))
+                    .is_some_and(|arguments| mentions(arguments, column))
+        })
     }
 
     /// The settings it reads.

@@ -18,7 +18,7 @@ const COMMANDS: [(PolicyCommand, &str); 4] = [
     (PolicyCommand::Delete, "DELETE"),
 ];
 
-/// RH201 to RH213.
+/// RH201 to RH215.
 pub fn look(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     for table in survey.relations().filter(|one| one.is_table()) {
         let all = survey.policies(table.oid);
@@ -164,6 +164,21 @@ impl Patient<'_> {
             let message =
                 format!("policy {policy} compares by pattern: a tenant named % is every tenant");
             say(Code::MatchesPattern, message, &replace);
+        }
+        let own = |one: &Expression| one.settings().iter().any(|name| !name.contains('.'));
+        if any(&own) {
+            let message = format!(
+                "policy {policy} reads a setting of PostgreSQL's own, which every client may set \
+                 and the gateway does not"
+            );
+            say(Code::OwnSetting, message, &replace);
+        }
+        if any(&|one| around.tenant_column.is_some_and(|column| one.folds(column))) {
+            let message = format!(
+                "policy {policy} compares the tenant through a function: tenants that it makes \
+                 equal share their rows"
+            );
+            say(Code::FoldsTenant, message, &replace);
         }
         if any(&Expression::casts_empty) {
             let message = format!(

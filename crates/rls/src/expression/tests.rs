@@ -92,6 +92,22 @@ fn how_the_setting_is_read() {
 }
 
 #[test]
+fn what_makes_tenants_equal() {
+    for (text, expected) in [
+        (SAFE, false),
+        ("(lower(tenant_id) = ( SELECT lower(seal.tenant()) AS lower))", true),
+        ("(\"left\"((tenant_id)::text, 3) = seal.tenant())", true),
+        ("(TRIM(BOTH FROM tenant_id) = seal.tenant())", true),
+        ("(tenant_id = lower(seal.tenant()))", false),
+        ("((tenant_id = seal.tenant()) AND (lower(name) = 'x'::text))", false),
+        ("((tenant_id)::text = seal.tenant())", false),
+        ("(lower(", false),
+    ] {
+        assert_eq!(Expression::parse(text).folds("tenant_id"), expected, "{text}");
+    }
+}
+
+#[test]
 fn other_shapes() {
     let role = Expression::parse("((owner)::text = CURRENT_USER)");
     assert!(role.uses_role());

@@ -312,6 +312,26 @@ create policy own on f210.item
 drop policy own on f210.item;
 create policy own on f210.item using (tenant_id = (select public.tenant()));
 
+-- flaw RH214 f214.item
+create schema f214;
+create table f214.item (tenant_id text not null, id uuid, primary key (tenant_id, id));
+select public.good('f214.item', 'text');
+drop policy own on f214.item;
+create policy own on f214.item using (tenant_id = (select current_setting('application_name')));
+-- mended
+drop policy own on f214.item;
+create policy own on f214.item using (tenant_id = (select public.tenant()::text));
+
+-- flaw RH215 f215.item
+create schema f215;
+create table f215.item (tenant_id text not null, id uuid, primary key (tenant_id, id));
+select public.good('f215.item', 'text');
+drop policy own on f215.item;
+create policy own on f215.item using (lower(tenant_id) = (select lower(public.tenant()::text)));
+-- mended
+drop policy own on f215.item;
+create policy own on f215.item using (tenant_id = (select public.tenant()::text));
+
 -- flaw RH301 f301.tenant()
 create schema f301;
 create function f301.tenant() returns int language sql immutable
