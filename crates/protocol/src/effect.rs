@@ -56,6 +56,13 @@ pub(crate) fn of(statement: &[Token<'_>], verb: Verb) -> Effect {
     effect
 }
 
+/// Whether SELECT … INTO makes a table, as far as INTO is not shown to belong to INSERT or MERGE.
+pub(crate) fn makes_table(statement: &[Token<'_>]) -> bool {
+    let clauses = clause::Clauses::of(statement);
+    let mut words = statement.iter().enumerate();
+    words.any(|(at, token)| token.is_word("into") && !clauses.is_target_of_into(at))
+}
+
 /// Whether this command only reads; none for commands that are not on the short list.
 fn reads_only(verb: Verb) -> Option<bool> {
     match verb {

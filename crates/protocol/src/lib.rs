@@ -14,6 +14,7 @@
 //! | [`statement`] | which commands, and what they may do to the session |
 //! | [`lasting`] | what a session is meant to keep beyond the transaction |
 //! | [`context`] | what a caller with a fixed tenant may not write |
+//! | [`sealed`] | what a caller nobody answers for may write |
 //!
 //! Nothing here panics, whatever the input. Whoever judges SQL judges the text that is sent: after
 //! [`named::rewrite`], not before.
@@ -36,6 +37,7 @@ pub mod response;
 mod row;
 pub mod scan;
 pub mod scram;
+pub mod sealed;
 mod setting;
 pub mod sqlstate;
 pub mod startup;

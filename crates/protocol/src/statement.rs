@@ -242,7 +242,7 @@ impl AtomicBody {
     }
 }
 
-fn verb_of(statement: &[Token<'_>]) -> Verb {
+pub(crate) fn verb_of(statement: &[Token<'_>]) -> Verb {
     if statement.is_empty() {
         return Verb::Empty;
     }
