@@ -26,6 +26,7 @@ use crate::http::Phase;
 use crate::jwks::Keyring;
 use crate::net::{adopt, bind_shared};
 use crate::observe::{Event, LogSwitch, Observer};
+use crate::seal::Seals;
 use crate::secrets::Sources;
 use crate::session::Peers;
 pub use reload::Reloads;
@@ -114,6 +115,7 @@ pub async fn run(
     }
     let config = Arc::new(config);
     let sources = Sources::new(&config, &observer);
+    let seals = Seals::new(&config, &observer);
     gate::check(&config, &sources, &observer).await?;
     let follow = Follow {
         started: Arc::clone(&config),
@@ -121,6 +123,7 @@ pub async fn run(
         log,
         observer: observer.clone(),
         sources: Arc::clone(&sources),
+        seals,
     };
     let local = LocalSet::new();
     local.run_until(serve(&config, &observer, follow, reloads, ready, shutdown)).await
@@ -145,14 +148,18 @@ async fn serve(
     let (admin_listener, admin) = bind_admin(config.admin.listen)?;
     let keyring = Keyring::start(config, observer).await;
     let sources = Arc::clone(&follow.sources);
+    let seals = follow.seals.clone();
     let renewed = Renewed { config: Arc::clone(config), keyring };
     let (followers, followed) = watch::channel(renewed);
-    let (phase, shards) = start_shards(config, &sources, observer, listeners, &followed)?;
+    let (phase, shards) = start_shards(config, &sources, &seals, observer, listeners, &followed)?;
     if let Some(reloads) = reloads {
         tokio::task::spawn_local(follow.run(reloads, followers));
     }
     tokio::task::spawn_local(Arc::clone(&sources).keep_fresh());
-    let readiness = probe::watch(config, &sources, observer);
+    if let Some(seals) = seals.clone() {
+        tokio::task::spawn_local(seals.keep_fresh());
+    }
+    let readiness = probe::watch(config, &sources, seals, observer);
     tokio::task::spawn_local(Admin::new(observer.clone(), readiness).accept(admin_listener));
     let endpoints = Endpoints { http, https: config.http.tls.is_some(), admin };
     observer.emit(&Event::Ready { http, admin, shards: shards.len() });
@@ -175,6 +182,7 @@ fn bind_admin(address: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAdd
 fn start_shards(
     config: &Arc<Config>,
     sources: &Arc<Sources>,
+    seals: &Option<Arc<Seals>>,
     observer: &Observer,
     listeners: Vec<std::net::TcpListener>,
     renewed: &watch::Receiver<Renewed>,
@@ -188,6 +196,7 @@ fn start_shards(
             number,
             config: Arc::clone(config),
             sources: Arc::clone(sources),
+            seals: seals.clone(),
             observer: observer.clone(),
             peers: peers.clone(),
             inbox,

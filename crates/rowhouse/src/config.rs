@@ -16,6 +16,7 @@ mod problem;
 pub mod raw;
 mod reader;
 mod role_secret;
+mod seal;
 mod seal_keys;
 mod servers;
 mod sts;
@@ -44,6 +45,7 @@ pub use reader::reference::escape as escape_references;
 #[cfg(feature = "aws")]
 pub use role_secret::{AssumedRole, AwsSecret, plain_tenant};
 pub use role_secret::{RoleSecret, SecretSource, TenantTemplate, UnfitTenant};
+pub use seal::Seal;
 pub use seal_keys::{SealKeys, SealKeysError, StoredKey};
 pub use sts::Sts;
 pub use units::{parse_duration, write_duration};
@@ -84,6 +86,8 @@ pub struct Config {
     pub sts: Sts,
     /// The local key of `rowhouse token`. Never used to verify.
     pub token: Option<Token>,
+    /// The keys of sealed databases; they are there where a database is sealed.
+    pub seal: Option<Seal>,
     /// Findings of the start-up gate the operator has accepted by name.
     pub gate_accept: Vec<Code>,
 }
@@ -276,12 +280,17 @@ pub struct Database {
     /// Its name.
     pub name: String,
     /// The settings that receive the principal's tenant at the start of every transaction.
-    pub tenant_settings: Vec<SettingName>,
+    pub tenant_settings: Arc<[SettingName]>,
+    /// What its policies believe.
+    pub context: Context,
+    /// Where its names are looked for, as `search_path` writes it; `None` leaves it to the server.
+    pub search_path: Option<String>,
     /// What AWS refuses and the gateway could answer is refused as AWS does.
     pub strict: bool,
 }
 
 pub use rowhouse_tenancy::principal::PrincipalKind;
+pub use rowhouse_tenancy::prologue::Context;
 
 /// Somebody who may sign JWTs.
 #[derive(Debug)]

@@ -272,6 +272,32 @@ impl Error {
         self
     }
 
+    /// The same error with no more of PostgreSQL's than its sentence, its code and the place in the
+    /// caller's own text.
+    pub fn without_details(mut self) -> Error {
+        if let Some(server) = &mut self.0.server {
+            let ServerError { severity, code, message, position, .. } = server.clone();
+            *server = ServerError {
+                severity,
+                code,
+                message,
+                position,
+                detail: None,
+                hint: None,
+                internal_position: None,
+                internal_query: None,
+                where_: None,
+                schema: None,
+                table: None,
+                column: None,
+                data_type: None,
+                constraint: None,
+                routine: None,
+            };
+        }
+        self
+    }
+
     /// What failed.
     pub fn kind(&self) -> Kind {
         self.0.kind

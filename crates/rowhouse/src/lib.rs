@@ -10,6 +10,7 @@
 //! | [`jwks`] | the keys of issuers, fetched and kept |
 //! | [`identity`] | credentials become principals |
 //! | [`secrets`] | where the roles' passwords come from |
+//! | [`seal`] | the key that sealed databases know connections by |
 //! | [`upstream`] | one PostgreSQL connection |
 //! | [`pool`] | many of them, and who may use which |
 //! | [`session`] | the corridor: the only way from a door to PostgreSQL |
@@ -33,6 +34,7 @@ pub mod jwks;
 pub mod net;
 pub mod observe;
 pub mod pool;
+pub mod seal;
 pub mod secrets;
 pub mod session;
 pub mod upstream;

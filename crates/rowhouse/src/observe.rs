@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rowhouse_tenancy::jwt::Skipped;
 use rowhouse_tenancy::principal::Principal;
+use rowhouse_tenancy::seal::SealKeyId;
 
 pub use log::LogSwitch;
 pub use metrics::Metrics;
@@ -123,6 +124,16 @@ pub enum Event<'a> {
         issuer: &'a str,
         /// What was said.
         reason: &'a dyn fmt::Display,
+    },
+    /// New connections to sealed databases are registered with this key from now on.
+    SealKey {
+        /// Which one.
+        id: SealKeyId,
+    },
+    /// The keys file cannot be used; the key that is there goes on.
+    SealKeysFailed {
+        /// What was said.
+        reason: &'a str,
     },
     /// Something failed that no caller waits for.
     Trouble {

@@ -13,6 +13,8 @@ mod connector;
 mod exclusive;
 mod facts;
 mod fast;
+mod occupant;
+mod registration;
 mod statements;
 mod waiting;
 
@@ -26,7 +28,8 @@ use tokio::time::Instant;
 pub use connector::Destination;
 pub use exclusive::{Condition, Lease, Use};
 pub use facts::{ColumnKey, FactTable, Missing};
-pub use fast::FastLink;
+pub use fast::{FastLink, Reset};
+pub use occupant::Occupant;
 pub use statements::{Lane, StatementEntry, TypeChoice};
 
 use crate::config;
@@ -86,9 +89,9 @@ impl Pool {
         self.statements.borrow_mut().stranger(sql, types)
     }
 
-    /// A packed connection with room for one more request.
-    pub async fn fast(&self) -> Result<fast::Seat<'_>, Error> {
-        self.fast.seat(&self.connector, self.deadline()).await
+    /// A packed connection with room for one more request of this occupant.
+    pub async fn fast(&self, occupant: &Occupant) -> Result<fast::Seat<'_>, Error> {
+        self.fast.seat(&self.connector, occupant, self.deadline()).await
     }
 
     /// Gives a packed connection to nobody any more.
@@ -101,9 +104,10 @@ impl Pool {
         self: &Rc<Self>,
         purpose: Use,
         condition: Condition,
+        occupant: &Occupant,
     ) -> Result<Lease, Error> {
         let deadline = self.deadline();
-        exclusive::lease(self, purpose, condition, deadline).await
+        exclusive::lease(self, purpose, condition, occupant, deadline).await
     }
 
     /// The right to outlive the statement timeout; few have it at once, so that they never hold
@@ -114,8 +118,8 @@ impl Pool {
 
     /// Closes what nobody used for a while.
     pub fn sweep(&self, now: Instant) {
-        self.exclusive.sweep(now);
-        self.fast.sweep(now);
+        self.exclusive.sweep(&self.connector, now);
+        self.fast.sweep(&self.connector, now);
     }
 
     /// Somebody asks for this pool now. Noted only where it matters who asked last.

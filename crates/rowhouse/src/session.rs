@@ -39,13 +39,14 @@ pub use peers::{Inbox, Peers, serve as serve_peers};
 pub use statement::{Outcome, Statement, Value};
 pub use transaction::Ending;
 
-use crate::config::{Config, Database, PrincipalKind, Resource, RoleSecret};
+use crate::config::{Config, Context, Database, PrincipalKind, Resource, RoleSecret};
 use crate::error::{Error, Kind};
 use crate::observe::{Event, Observer};
-use crate::pool::Pool;
+use crate::pool::{Occupant, Pool};
+use crate::seal::Seals;
 use crate::secrets::Sources;
 use pools::{PoolKey, Pools};
-use series::Local;
+use series::{Local, Making};
 use transaction::Transaction;
 use transaction_id::TransactionKey;
 
@@ -92,12 +93,31 @@ pub struct Target {
     database_named: bool,
     /// Where its statements look for names, if the caller said so.
     schema: Option<SchemaName>,
+    /// Whose its connections are meanwhile.
+    occupant: Occupant,
 }
 
 impl Target {
     /// Whether what AWS refuses is refused, though it could be answered.
     pub fn is_strict(&self) -> bool {
         self.database.strict
+    }
+
+    /// How settings of ours are made there.
+    fn making(&self) -> Making {
+        match self.database.context {
+            Context::Standard => Making::Call,
+            Context::Sealed => Making::Commands,
+        }
+    }
+
+    /// What a caller is told of an error. Detail, hint and the rest may hold what is in others'
+    /// rows, and in a sealed database nobody answers for who reads it.
+    fn shown(&self, error: Error) -> Error {
+        match self.occupant {
+            Occupant::Anybody | Occupant::NoTenant => error,
+            Occupant::Tenant(_) => error.without_details(),
+        }
     }
 
     /// What the caller's target sets for the transaction beside its tenant.
@@ -117,12 +137,13 @@ impl Session {
     pub fn new(
         config: Arc<Config>,
         sources: Arc<Sources>,
+        seals: Option<Arc<Seals>>,
         observer: Observer,
         shard: usize,
         peers: Peers,
     ) -> Rc<Session> {
         Rc::new(Session {
-            pools: Pools::new(Arc::clone(&config), sources, observer.clone()),
+            pools: Pools::new(Arc::clone(&config), sources, seals, observer.clone()),
             config,
             observer,
             shard,
@@ -160,6 +181,7 @@ impl Session {
         let schema = schema.map(|name| checked_schema(name, found.strict)).transpose()?;
         Ok(Target {
             schema,
+            occupant: Occupant::of(principal, found.context),
             key: PoolKey {
                 resource: resource_index,
                 database: database_index,
@@ -207,7 +229,8 @@ impl Session {
     }
 
     fn prologue(&self, principal: &Principal, target: &Target) -> Prologue {
-        Prologue::for_principal(principal, &target.database.tenant_settings)
+        let Database { tenant_settings, context, .. } = &*target.database;
+        Prologue::for_principal(principal, tenant_settings, *context)
     }
 
     fn pool(&self, target: &Target) -> Result<Rc<Pool>, Error> {

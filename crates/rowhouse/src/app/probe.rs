@@ -1,6 +1,8 @@
 //! Whether the servers answer: one connection each, asked now and then.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -8,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::config::{Config, Login, PrincipalKind, Server};
 use crate::observe::{Event, Observer};
+use crate::seal::Seals;
 use crate::secrets::{Credentials, Source, Sources};
 use crate::upstream::{Connection, connect, knock};
 
@@ -17,16 +20,19 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// What `/readyz` says then.
 const NOT_ANSWERING: &str = "a PostgreSQL server does not answer";
+/// And then.
+const NOT_REGISTERED: &str = "a sealed database refuses the current sealing key";
 
 /// Starts the probes; the value is why the gateway is not ready, if it is not.
 pub fn watch(
     config: &Arc<Config>,
     sources: &Arc<Sources>,
+    seals: Option<Arc<Seals>>,
     observer: &Observer,
 ) -> watch::Receiver<Option<&'static str>> {
     let (readiness, reader) = watch::channel(None);
     let readiness = Arc::new(readiness);
-    let unreachable = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let unreachable = Arc::new(AtomicUsize::new(0));
     for resource in &config.resources {
         let probe = Probe {
             server: Arc::clone(&resource.server),
@@ -34,7 +40,7 @@ pub fn watch(
             source: source(config, sources),
         };
         let (readiness, unreachable) = (Arc::clone(&readiness), Arc::clone(&unreachable));
-        let observer = observer.clone();
+        let (observer, seals) = (observer.clone(), seals.clone());
         tokio::task::spawn_local(async move {
             let mut connection: Option<Connection> = None;
             let mut reachable = true;
@@ -44,13 +50,17 @@ pub fn watch(
                 if answers != reachable {
                     reachable = answers;
                     observer.emit(&Event::Readiness { server: &probe.server.name, reachable });
-                    use std::sync::atomic::Ordering::Relaxed;
-                    let before = match reachable {
-                        true => unreachable.fetch_sub(1, Relaxed) - 1,
-                        false => unreachable.fetch_add(1, Relaxed) + 1,
+                    match reachable {
+                        true => unreachable.fetch_sub(1, Relaxed),
+                        false => unreachable.fetch_add(1, Relaxed),
                     };
-                    let _ = readiness.send((before > 0).then_some(NOT_ANSWERING));
                 }
+                let why = match &seals {
+                    _ if unreachable.load(Relaxed) > 0 => Some(NOT_ANSWERING),
+                    Some(seals) if seals.is_refused() => Some(NOT_REGISTERED),
+                    _ => None,
+                };
+                readiness.send_if_modified(|told| std::mem::replace(told, why) != why);
                 tokio::time::sleep(INTERVAL).await;
             }
         });

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::config::{Config, Loaded, Values};
 use crate::jwks::Keyring;
 use crate::observe::{Event, LogSwitch, Observer};
+use crate::seal::Seals;
 use crate::secrets::Sources;
 
 /// What is followed without a restart: who callers are, what new connections are met with, and how
@@ -66,6 +67,8 @@ pub struct Follow {
     pub observer: Observer,
     /// Where the roles' passwords come from.
     pub sources: Arc<Sources>,
+    /// What connections to sealed databases are registered with.
+    pub seals: Option<Arc<Seals>>,
 }
 
 impl Follow {
@@ -104,6 +107,7 @@ impl Follow {
             before.clone()
         };
         self.sources.refetch();
+        self.seals.iter().for_each(|seals| seals.look());
         let waiting = self.waiting(&config, &new_values);
         self.log.set_level(config.log.level);
         followers.send_replace(Renewed { config, keyring });

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::http::{Door, Phase};
 use crate::net::adopt;
 use crate::observe::{Event, Observer};
+use crate::seal::Seals;
 use crate::secrets::Sources;
 use crate::session::{Inbox, Peers, Session};
 
@@ -34,6 +35,8 @@ pub struct Shard {
     pub config: Arc<Config>,
     /// Where the roles' passwords come from.
     pub sources: Arc<Sources>,
+    /// What connections to sealed databases are registered with.
+    pub seals: Option<Arc<Seals>>,
     /// Where its events go.
     pub observer: Observer,
     /// The way to the other shards.
@@ -85,7 +88,9 @@ impl Shard {
         };
         let observer = self.observer.clone();
         let config = Arc::clone(&self.config);
-        let session = Session::new(config, self.sources, observer.clone(), self.number, self.peers);
+        let (seals, peers) = (self.seals, self.peers);
+        let session =
+            Session::new(config, self.sources, seals, observer.clone(), self.number, peers);
         tokio::task::spawn_local(crate::session::serve_peers(Rc::clone(&session), self.inbox));
         tokio::task::spawn_local(Rc::clone(&session).sweep());
         let clients = Arc::clone(&self.clients);

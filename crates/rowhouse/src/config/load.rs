@@ -7,7 +7,7 @@ use super::problem::{Place, Problem};
 use super::raw::Source;
 use super::reader::{Findings, Reader, Section};
 use super::values::Values;
-use super::{Config, credentials, doors, issuers, role_secret, servers, sts, tokens};
+use super::{Config, credentials, doors, issuers, role_secret, seal, servers, sts, tokens};
 
 /// The commented default file; what a configuration leaves out is taken from it.
 pub const DEFAULT_FILE: &str = include_str!("../../config.default.toml");
@@ -55,6 +55,7 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
     let limits = file.section("limits", doors::limits);
     let region = file.section("aws", doors::region);
     let gate_accept = file.section("gate", doors::gate_accept);
+    let seal = file.section("seal", seal::seal);
     let mut names = BTreeSet::new();
     let jwt = file.section("jwt", |section| issuers::jwt(section, &mut names));
     let others =
@@ -73,6 +74,9 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
     let access_keys = file
         .sections("access_key", |section| credentials::access_key(section, http.listen, &mut ids));
 
+    if seal.is_none() {
+        seal::check(file, resources.iter().flatten());
+    }
     if resources.is_empty() {
         file.problem("resource", "none is there: add a [[resource]], which callers ask for");
     }
@@ -98,6 +102,7 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
         issuers: jwt.issuer.into_iter().map(Some).chain(others).collect::<Option<_>>()?,
         sts,
         token: token.flatten(),
+        seal: seal.flatten(),
         gate_accept,
     })
 }

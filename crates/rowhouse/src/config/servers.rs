@@ -5,12 +5,17 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rowhouse_tenancy::ids::SettingName;
+use rowhouse_tenancy::ids::{SchemaName, SettingName};
+use rowhouse_tenancy::prologue::Context;
 
 use super::database_url::{DatabaseUrl, TlsMode};
 use super::reader::Section;
 use super::{Database, Resource, Server, ServerAddress, ServerTls, raw, suggest};
 
+/// What the sealed context is kept in. A caller must not be able to name it.
+const RESERVED_PREFIX: &str = "rowhouse.";
+/// PostgreSQL's own, <https://www.postgresql.org/docs/current/runtime-config-client.html>.
+const SEARCH_PATH_DEFAULT: &str = "\"$user\", public";
 /// PostgreSQL's own port.
 const PORT_DEFAULT: u16 = 5432;
 /// `sun_path` has 104 bytes on macOS and 108 on Linux, with the NUL at the end.
@@ -75,6 +80,8 @@ fn database(section: &Section<'_>, names: &mut BTreeSet<String>) -> Database {
     let name = section.required_text("name");
     section.unique("name", &name, names);
     let strict = section.switch("strict");
+    let contexts = [("standard", Context::Standard), ("sealed", Context::Sealed)];
+    let context = section.word("context", &contexts).unwrap_or_default();
     let texts = section.texts("tenant_settings");
     let mut tenant_settings = Vec::new();
     for text in &texts {
@@ -82,18 +89,47 @@ fn database(section: &Section<'_>, names: &mut BTreeSet<String>) -> Database {
             Ok(setting) if tenant_settings.contains(&setting) => {
                 section.problem("tenant_settings", format!("{text:?} is there twice"));
             }
+            Ok(setting) if setting.as_str().starts_with(RESERVED_PREFIX) => {
+                let message = format!("{text:?}: settings of {RESERVED_PREFIX} are the gateway's");
+                section.problem("tenant_settings", message);
+            }
             Ok(setting) => tenant_settings.push(setting),
             Err(error) => section.problem("tenant_settings", format!("{text:?}: {error}")),
         }
     }
-    if texts.is_empty() {
+    // Policies of a sealed database read no setting; who has others can do with none.
+    if texts.is_empty() && context == Context::Standard {
         let message = "is needed: name the setting that the policies read, as app.tenant_id";
         section.problem("tenant_settings", message);
     }
     if texts.len() > TENANT_SETTINGS_MAX {
         section.problem("tenant_settings", format!("more than {TENANT_SETTINGS_MAX} names"));
     }
-    Database { name, tenant_settings, strict }
+    Database {
+        name,
+        tenant_settings: tenant_settings.into(),
+        context,
+        search_path: search_path(section, context),
+        strict,
+    }
+}
+
+/// The value of `search_path` for sessions. Where tenants' SQL is anybody's it is always said, so
+/// that `ALTER ROLE … SET` decides nothing; then it is PostgreSQL's own, if not another.
+fn search_path(section: &Section<'_>, context: Context) -> Option<String> {
+    let names = section.texts("search_path");
+    let mut quoted = Vec::new();
+    for name in &names {
+        match SchemaName::parse(name) {
+            Ok(schema) => quoted.push(schema.search_path()),
+            Err(error) => section.problem("search_path", format!("{name:?}: {error}")),
+        }
+    }
+    match context {
+        Context::Sealed if quoted.is_empty() => Some(SEARCH_PATH_DEFAULT.to_owned()),
+        _ if quoted.is_empty() => None,
+        _ => Some(quoted.join(", ")),
+    }
 }
 
 /// DATABASE_URL, and what it does not say from PGHOST and its kin, as libpq takes them

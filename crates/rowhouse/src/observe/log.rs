@@ -115,6 +115,10 @@ pub fn write(event: &Event<'_>) {
         Event::KeysNotFetched { issuer, reason } => {
             warn!(issuer, %reason, "cannot fetch the issuer's keys; those that are there go on");
         }
+        Event::SealKey { id } => info!(key = id.get(), "new connections have this sealing key"),
+        Event::SealKeysFailed { reason } => {
+            error!(reason, "sealing keys not read, the key in use goes on");
+        }
         Event::Trouble { place, reason } => warn!(place, %reason, "trouble"),
     }
 }

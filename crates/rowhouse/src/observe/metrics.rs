@@ -72,6 +72,8 @@ pub struct Metrics {
     jwks_fetches: Family<FetchLabels, Counter>,
     jwks_keys: Family<IssuerLabels, Gauge<i64, AtomicI64>>,
     jwks_fetched: Family<IssuerLabels, Gauge<f64, AtomicU64>>,
+    seal_key: Gauge<i64, AtomicI64>,
+    seal_failures: Counter,
 }
 
 impl Metrics {
@@ -97,6 +99,8 @@ impl Metrics {
             jwks_fetches: Family::default(),
             jwks_keys: Family::default(),
             jwks_fetched: Family::default(),
+            seal_key: Gauge::default(),
+            seal_failures: Counter::default(),
         };
         metrics.register();
         metrics
@@ -183,6 +187,21 @@ impl Metrics {
             "When an issuer's key set was fetched last, as Unix time",
             self.jwks_fetched.clone(),
         );
+        self.register_seal();
+    }
+
+    fn register_seal(&mut self) {
+        let r = &mut self.registry;
+        r.register(
+            "seal_key",
+            "The key that new connections to sealed databases are registered with; 0 where none is",
+            self.seal_key.clone(),
+        );
+        r.register(
+            "seal_key_failures",
+            "Times the keys file became unusable",
+            self.seal_failures.clone(),
+        );
     }
 
     fn count_fetch(&self, issuer: &str, outcome: &'static str) {
@@ -249,6 +268,12 @@ impl Metrics {
             }
             Event::ReloadRefused { .. } => {
                 self.reloads.get_or_create(&ReloadLabels { outcome: "refused" }).inc();
+            }
+            Event::SealKey { id } => {
+                self.seal_key.set(i64::from(id.get()));
+            }
+            Event::SealKeysFailed { .. } => {
+                self.seal_failures.inc();
             }
             Event::Ready { .. }
             | Event::Warned { .. }

@@ -13,9 +13,11 @@ use rowhouse_rls::Code;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
+use super::registration::{Registered, register};
 use crate::config::Server;
 use crate::error::{Error, Kind};
 use crate::observe::{Event, Observer};
+use crate::seal::Seals;
 use crate::secrets::{Credentials, Source};
 use crate::upstream::{
     ExchangeShape, Link, Login, UpstreamError, VettingError, connect, connect_with, examine,
@@ -50,6 +52,10 @@ pub struct Destination {
     /// Set where tenants use roles that the start-up gate cannot have seen: what the operator
     /// accepts of what speaks against them.
     pub vetting: Option<Vec<Code>>,
+    /// What connections are registered with, where the database is sealed.
+    pub seals: Option<Arc<Seals>>,
+    /// What sessions start with besides what all do.
+    pub parameters: Vec<(&'static str, String)>,
 }
 
 /// Makes the connections of one pool.
@@ -162,10 +168,27 @@ impl Connector {
         };
         let left = || deadline.saturating_duration_since(Instant::now()).min(self.connect_timeout);
         self.vet(&login, credentials, left()).await?;
-        let connected = connect_with(&login, left(), parameters).await;
-        let connection = connected.map_err(|error| self.setback(&login, &error))?;
+        let own = self.destination.parameters.iter().map(|(name, value)| (*name, value.as_str()));
+        let parameters: Vec<(&str, &str)> = own.chain(parameters.iter().copied()).collect();
+        let connected = connect_with(&login, left(), &parameters).await;
+        let mut connection = connected.map_err(|error| self.setback(&login, &error))?;
+        let Some(seals) = &self.destination.seals else {
+            self.observer.emit(&Event::UpstreamConnected { login: &login });
+            return Ok(Link::start(connection));
+        };
+        let registered = register(&mut connection, seals, &login.role, left()).await;
+        let Registered { key, generation } =
+            registered.map_err(|reason| self.pause(&login, reason))?;
         self.observer.emit(&Event::UpstreamConnected { login: &login });
-        Ok(Link::start(connection))
+        let link = Link::start(connection);
+        link.seal(key, generation);
+        Ok(link)
+    }
+
+    /// Whether a connection may be used again: not once new ones are registered with another key.
+    pub fn is_current(&self, link: &Link) -> bool {
+        let current = self.destination.seals.as_ref().map(|seals| seals.generation());
+        link.seal_generation() == current
     }
 
     /// Examines the role of new credentials before anything of a tenant runs as it, on a connection
@@ -259,11 +282,24 @@ impl Connector {
             self.pause_after_refusal();
             return Setback::Final(refusal);
         }
+        self.back_off();
+        Setback::Passing
+    }
+
+    /// A sealed database that does not register connections: an operator must mend it, and may do
+    /// so while callers wait.
+    fn pause(&self, login: &Login, reason: String) -> Setback {
+        self.observer.emit(&Event::UpstreamRefused { login, reason: &reason });
+        *self.last_failure.borrow_mut() = reason;
+        self.back_off();
+        Setback::Passing
+    }
+
+    fn back_off(&self) {
         let failures = self.failures.get();
         self.failures.set(failures.saturating_add(1));
         let pause = BACKOFF_FIRST.saturating_mul(1 << failures.min(6)).min(BACKOFF_MAX);
         self.not_before.set(Some(Instant::now() + pause));
-        Setback::Passing
     }
 
     /// Refusals that an operator must mend: a wrong password, a missing database, a role that may

@@ -16,6 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Pool;
+use super::connector::Connector;
+use super::occupant::Occupant;
 use super::waiting::{Waiting, overloaded};
 use crate::config;
 use crate::error::Error;
@@ -72,6 +74,8 @@ struct Idle {
 struct Member {
     link: Link,
     condition: Condition,
+    /// Whose statements have run on it, unless it is pristine.
+    occupant: Occupant,
     prologue_known: bool,
     opened_at: Instant,
 }
@@ -102,10 +106,11 @@ impl Exclusive {
         }
     }
 
-    /// Closes connections nobody used for a while.
-    pub fn sweep(&self, now: Instant) {
+    /// Closes connections nobody used for a while, and those whose key is not the current one.
+    pub fn sweep(&self, connector: &Connector, now: Instant) {
         self.idle.borrow_mut().retain(|idle| {
-            let keep = now.saturating_duration_since(idle.since) <= self.idle_timeout;
+            let idle_for_long = now.saturating_duration_since(idle.since) > self.idle_timeout;
+            let keep = !idle_for_long && connector.is_current(&idle.member.link);
             if !keep {
                 idle.member.link.close("idle");
             }
@@ -141,11 +146,22 @@ impl Exclusive {
 
     /// An idle connection, the most fitting first: used ones where that will do, so that pristine
     /// ones stay for those who need them.
-    fn take(&self, condition: Condition) -> Option<Member> {
+    fn take(
+        &self,
+        connector: &Connector,
+        condition: Condition,
+        occupant: &Occupant,
+    ) -> Option<Member> {
         let mut idle = self.idle.borrow_mut();
-        idle.retain(|idle| idle.member.link.is_open());
-        let fitting = idle.iter().rposition(|idle| idle.member.condition == condition);
-        let index = fitting.or_else(|| idle.len().checked_sub(1))?;
+        idle.retain(|idle| {
+            let link = &idle.member.link;
+            link.is_open() && connector.is_current(link)
+        });
+        let find = |fits: &dyn Fn(&Member) -> bool| idle.iter().rposition(|i| fits(&i.member));
+        let own =
+            find(&|member| member.condition == condition && member.suits(condition, occupant));
+        let suiting = || find(&|member| member.suits(condition, occupant));
+        let index = own.or_else(suiting).or_else(|| idle.len().checked_sub(1))?;
         Some(idle.remove(index).member)
     }
 }
@@ -161,6 +177,7 @@ pub async fn lease(
     pool: &Rc<Pool>,
     purpose: Use,
     condition: Condition,
+    occupant: &Occupant,
     until: Instant,
 ) -> Result<Lease, Error> {
     let own = match purpose {
@@ -168,10 +185,11 @@ pub async fn lease(
         Use::Transaction => &pool.exclusive.transactions,
     };
     let mut permit = pool.exclusive.permit(own, until).await?;
-    while let Some(member) = pool.exclusive.take(condition) {
-        let as_wanted = condition == Condition::Clean || member.condition == Condition::Pristine;
+    while let Some(member) = pool.exclusive.take(&pool.connector, condition, occupant) {
+        let suits = member.suits(condition, occupant);
         let mut lease = Lease::new(pool, member, permit);
-        if as_wanted || lease.renew().await {
+        if suits || lease.renew().await {
+            lease.belong_to(occupant);
             return Ok(lease);
         }
         permit = lease.give_up().ok_or_else(|| Error::internal("a lease without permit"))?;
@@ -181,6 +199,7 @@ pub async fn lease(
     let member = Member {
         link,
         condition: Condition::Pristine,
+        occupant: occupant.clone(),
         prologue_known: false,
         opened_at: Instant::now(),
     };
@@ -196,6 +215,14 @@ impl Lease {
             tainted: false,
             condemned: false,
             since: Instant::now(),
+        }
+    }
+
+    fn belong_to(&mut self, occupant: &Occupant) {
+        if let Some(member) = &mut self.member
+            && member.occupant != *occupant
+        {
+            member.occupant = occupant.clone();
         }
     }
 
@@ -275,7 +302,8 @@ impl Drop for Lease {
         if !member.link.is_open() {
             return;
         }
-        if self.condemned || member.opened_at.elapsed() > CONNECTION_AGE_MAX {
+        let current = self.pool.connector.is_current(&member.link);
+        if self.condemned || !current || member.opened_at.elapsed() > CONNECTION_AGE_MAX {
             member.link.close("its time is over");
             return;
         }
@@ -290,6 +318,15 @@ impl Drop for Lease {
 }
 
 impl Member {
+    /// Whether it can be lent as it is. Between two different occupants of a sealed database there is
+    /// a reset, however clean the statements of the first were.
+    fn suits(&self, condition: Condition, occupant: &Occupant) -> bool {
+        match self.condition {
+            Condition::Pristine => true,
+            Condition::Clean => condition == Condition::Clean && self.occupant == *occupant,
+        }
+    }
+
     fn renewed(&mut self) {
         self.condition = Condition::Pristine;
         self.prologue_known = false;

@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use super::connector::Connector;
+use super::occupant::Occupant;
 use super::waiting::{Waiting, overloaded};
 use crate::config;
 use crate::error::Error;
@@ -50,6 +51,12 @@ pub struct FastLane {
 pub struct FastLink {
     /// The connection.
     pub link: Link,
+    /// Whose statements it carries now.
+    occupant: RefCell<Occupant>,
+    /// No reset since somebody else's statements is known to have been done.
+    reset_due: Cell<bool>,
+    /// How often its occupant has changed.
+    stays: Cell<u64>,
     prologue: Cell<bool>,
     prepared: RefCell<HashMap<u32, Kept, RandomState>>,
     prepared_max: usize,
@@ -71,6 +78,13 @@ pub struct Seat<'a> {
     /// The connection.
     pub link: Rc<FastLink>,
     _permit: SemaphorePermit<'a>,
+}
+
+/// A reset that goes before an exchange, in the same write and before the same `Sync`: if it fails,
+/// nothing behind it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reset {
+    stay: u64,
 }
 
 /// How a statement is named on a connection, and what has to be sent first.
@@ -99,18 +113,23 @@ impl FastLane {
     }
 
     /// Waits for a seat.
-    pub async fn seat(&self, connector: &Connector, until: Instant) -> Result<Seat<'_>, Error> {
+    pub async fn seat(
+        &self,
+        connector: &Connector,
+        occupant: &Occupant,
+        until: Instant,
+    ) -> Result<Seat<'_>, Error> {
         let permit = match self.seats.try_acquire() {
             Ok(permit) => permit,
             Err(_) => self.wait_for_seat(until).await?,
         };
-        let link = self.link(connector, until).await?;
+        let link = self.link(connector, occupant, until).await?;
         link.used_at.set(Instant::now());
         Ok(Seat { link, _permit: permit })
     }
 
     /// Closes connections nobody used for a while, and those whose server has stopped answering.
-    pub fn sweep(&self, now: Instant) {
+    pub fn sweep(&self, connector: &Connector, now: Instant) {
         for slot in &self.links {
             let mut slot = slot.borrow_mut();
             let Some(link) = &*slot else { continue };
@@ -121,7 +140,9 @@ impl FastLane {
             } else if idle && link.link.in_flight() == 0 {
                 link.link.close("idle");
                 *slot = None;
-            } else if now.saturating_duration_since(link.opened_at) > CONNECTION_AGE_MAX {
+            } else if now.saturating_duration_since(link.opened_at) > CONNECTION_AGE_MAX
+                || !connector.is_current(&link.link)
+            {
                 *slot = None;
             }
         }
@@ -137,29 +158,33 @@ impl FastLane {
         }
     }
 
-    async fn link(&self, connector: &Connector, until: Instant) -> Result<Rc<FastLink>, Error> {
-        if let Some(link) = self.choose(self.depth) {
+    async fn link(
+        &self,
+        connector: &Connector,
+        occupant: &Occupant,
+        until: Instant,
+    ) -> Result<Rc<FastLink>, Error> {
+        if let Some(link) = self.choose(connector, occupant, self.depth) {
             return Ok(link);
         }
         let opening = timeout_at(until, self.opening.acquire()).await;
         let Ok(Ok(_opening)) = opening else { return Err(overloaded("no connection in time")) };
         // Whoever opened one meanwhile opened it for all who waited.
-        if let Some(link) = self.choose(self.depth) {
+        if let Some(link) = self.choose(connector, occupant, self.depth) {
             return Ok(link);
         }
-        let vacant = self
-            .links
-            .iter()
-            .find(|slot| slot.borrow().as_ref().is_none_or(|link| !link.link.is_open()));
-        let Some(vacant) = vacant else {
+        let Some(vacant) = self.links.iter().find(|slot| is_vacant(connector, slot)) else {
             return self
-                .choose(self.depth * ABANDONED_FACTOR)
+                .choose(connector, occupant, self.depth * ABANDONED_FACTOR)
                 .ok_or_else(|| overloaded("every connection is full"));
         };
         let parameters = [("statement_timeout", self.statement_timeout_ms.as_str())];
         let link = connector.connect(&parameters, until).await?;
         let link = Rc::new(FastLink {
             link,
+            occupant: RefCell::new(occupant.clone()),
+            reset_due: Cell::new(false),
+            stays: Cell::new(0),
             prologue: Cell::new(false),
             prepared: RefCell::new(HashMap::default()),
             prepared_max: self.prepared_max,
@@ -184,17 +209,64 @@ impl FastLane {
 
     /// The first open connection with room. Filling one before the next makes each write to the
     /// server carry more, which is what pipelining gains by.
-    fn choose(&self, depth: usize) -> Option<Rc<FastLink>> {
-        self.links.iter().find_map(|slot| {
+    ///
+    /// Where occupants are told apart, the one that this occupant used last, since any other costs a
+    /// reset; then a new one, while there may be more; then the one with the fewest in flight.
+    fn choose(
+        &self,
+        connector: &Connector,
+        occupant: &Occupant,
+        depth: usize,
+    ) -> Option<Rc<FastLink>> {
+        let with_room = |slot: &RefCell<Option<Rc<FastLink>>>| {
             let slot = slot.borrow();
-            let link = slot.as_ref()?;
+            let link = slot.as_ref().filter(|link| connector.is_current(&link.link))?;
             let room = link.link.is_open() && link.link.in_flight() < depth;
             room.then(|| Rc::clone(link))
-        })
+        };
+        let own = |link: &Rc<FastLink>| *link.occupant.borrow() == *occupant;
+        if let Some(link) = self.links.iter().filter_map(with_room).find(own) {
+            return Some(link);
+        }
+        if self.links.iter().any(|slot| is_vacant(connector, slot)) {
+            return None;
+        }
+        self.links.iter().filter_map(with_room).min_by_key(|link| link.link.in_flight())
     }
 }
 
+fn is_vacant(connector: &Connector, slot: &RefCell<Option<Rc<FastLink>>>) -> bool {
+    let slot = slot.borrow();
+    let usable = |link: &Rc<FastLink>| link.link.is_open() && connector.is_current(&link.link);
+    !slot.as_ref().is_some_and(usable)
+}
+
 impl FastLink {
+    /// An exchange of this occupant goes out next. Gives the reset that has to go before it: between
+    /// two occupants there is one that was confirmed before anything ran without it. What the server
+    /// kept for us is forgotten with it.
+    pub fn admit(&self, occupant: &Occupant) -> Option<Reset> {
+        let mut own = self.occupant.borrow_mut();
+        if *own != *occupant {
+            own.clone_from(occupant);
+            self.stays.set(self.stays.get() + 1);
+            self.reset_due.set(true);
+        }
+        if !self.reset_due.get() {
+            return None;
+        }
+        self.prepared.borrow_mut().clear();
+        self.prologue.set(false);
+        Some(Reset { stay: self.stays.get() })
+    }
+
+    /// The server has confirmed a reset. It counts unless the occupant has changed again since.
+    pub fn note_reset(&self, reset: Reset) {
+        if reset.stay == self.stays.get() {
+            self.reset_due.set(false);
+        }
+    }
+
     /// Whether the prologue must be parsed first; from then on it counts as known.
     pub fn prologue_unknown(&self) -> bool {
         !self.prologue.replace(true)

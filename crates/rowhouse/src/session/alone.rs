@@ -12,14 +12,14 @@ use rowhouse_tenancy::prologue::Prologue;
 use super::catalog::is_definition;
 use super::exchange::{
     Answer, Ends, Failure, Naming, Opening, Request, exchange, exchange_within, is_atomic, is_idle,
-    read_answer, shape, write_request,
+    read_answer, shape, words, write_request,
 };
 use super::guard::{self, Place};
 use super::inference::{check_arrays, choose_others, types_for};
 use super::{AtTimeout, Outcome, Session, Statement, Target};
 use crate::error::{Error, Kind};
 use crate::observe::Event;
-use crate::pool::{Condition, Lane, Pool, StatementEntry, Use};
+use crate::pool::{Condition, Lane, Occupant, Pool, StatementEntry, Use};
 
 /// Times one statement is tried: as it is, outside the fast lane, with other types (twice), on a
 /// new connection.
@@ -32,6 +32,7 @@ pub(super) struct Run<'a> {
     pub pool: &'a Rc<Pool>,
     pub entry: &'a StatementEntry,
     pub prologue: &'a Prologue,
+    pub occupant: &'a Occupant,
     pub statement: &'a Statement,
     /// When the gateway itself cancels it.
     pub hung_after: Duration,
@@ -46,21 +47,39 @@ impl Session {
         statement: &Statement,
         at_timeout: AtTimeout,
     ) -> Result<Outcome, Error> {
+        let ran = self.execute_alone(principal, target, statement, at_timeout).await;
+        ran.map_err(|error| target.shown(error))
+    }
+
+    async fn execute_alone(
+        self: &Rc<Self>,
+        principal: &Principal,
+        target: &Target,
+        statement: &Statement,
+        at_timeout: AtTimeout,
+    ) -> Result<Outcome, Error> {
         if target.schema.is_some() || at_timeout == AtTimeout::GoOn {
             return self.execute_apart(principal, target, statement, at_timeout).await;
         }
         let pool = self.pool(target)?;
         let entry = pool.statement(&statement.sql, &statement.types);
-        let settings = &target.database.tenant_settings;
-        guard::check(principal, settings, &entry, &statement.sql, Place::Alone)?;
+        guard::check(principal, &target.database, &entry, &statement.sql, Place::Alone)?;
         check_arrays(&target.database, statement)?;
         let prologue = self.prologue(principal, target);
         let hung_after = self.config.limits.statement_timeout + HUNG_GRACE;
-        let run = Run { pool: &pool, entry: &entry, prologue: &prologue, statement, hung_after };
+        let (entry_of, occupant) = (&entry, &target.occupant);
+        let run = Run {
+            pool: &pool,
+            entry: entry_of,
+            prologue: &prologue,
+            occupant,
+            statement,
+            hung_after,
+        };
         let mut outcome = self.run_alone(&run).await?;
         outcome.strict = target.database.strict;
         outcome.only_read = entry.examined.is_harmless();
-        self.describe(&pool, statement.describe, &mut outcome).await;
+        self.describe(&pool, &target.occupant, statement.describe, &mut outcome).await;
         Ok(outcome)
     }
 
@@ -103,20 +122,21 @@ enum Remedy {
 }
 
 impl Run<'_> {
-    fn request<'a>(&'a self, types: &'a [u32], opening_parse: bool, naming: Naming) -> Request<'a> {
-        Request {
-            opening: Opening { prologue: self.prologue, parse: opening_parse },
-            sql: &self.statement.sql,
-            types,
-            values: &self.statement.values,
-            naming,
-        }
+    fn request<'a>(
+        &'a self,
+        types: &'a [u32],
+        opening: Opening<'a>,
+        naming: Naming,
+    ) -> Request<'a> {
+        Request { opening, sql: &self.statement.sql, types, values: &self.statement.values, naming }
     }
 
     /// On a packed connection, under a name the connection keeps.
     async fn packed(&self) -> Result<Answer, Failure> {
-        let seat = self.pool.fast().await.map_err(Failure::Refused)?;
+        let seat = self.pool.fast(self.occupant).await.map_err(Failure::Refused)?;
         let fast = &seat.link;
+        let words = words(self.prologue, &fast.link)?;
+        let reset = fast.admit(self.occupant);
         let id = self.entry.id();
         let preparation = fast.prepare(id);
         let known = self.entry.columns();
@@ -124,8 +144,9 @@ impl Run<'_> {
         let naming =
             Naming::Named { id, parse: preparation.parse, evict: preparation.evict, describe };
         let types = types_for(self.entry, self.statement);
-        let parse_prologue = !self.prologue.is_empty() && fast.prologue_unknown();
-        let request = self.request(&types, parse_prologue, naming);
+        let parse = !words.is_empty() && fast.prologue_unknown();
+        let opening = Opening { words: &words, parse, reset: reset.is_some() };
+        let request = self.request(&types, opening, naming);
         let shape = shape(request.commands(), self.is_atomic(), self.statement.result_bytes_max);
         let answer = exchange(&fast.link, shape, |buf| write_request(buf, &request))
             .await
@@ -148,6 +169,11 @@ impl Run<'_> {
             }
             _ => {}
         }
+        if let Some(reset) = reset
+            && ran_behind_opening(&answer)
+        {
+            fast.note_reset(reset);
+        }
         if fast.link.session_changed() {
             self.pool.retire(fast);
         }
@@ -157,14 +183,19 @@ impl Run<'_> {
     /// On a connection of its own.
     async fn exclusively(&self) -> Result<Answer, Failure> {
         let condition = if self.entry.is_clean() { Condition::Clean } else { Condition::Pristine };
-        let mut lease =
-            self.pool.exclusive(Use::Statement, condition).await.map_err(Failure::Refused)?;
+        let mut lease = self
+            .pool
+            .exclusive(Use::Statement, condition, self.occupant)
+            .await
+            .map_err(Failure::Refused)?;
         if self.entry.is_indelible() {
             lease.condemn();
         }
         let types = types_for(self.entry, self.statement);
-        let parse_prologue = !self.prologue.is_empty() && lease.prologue_unknown();
-        let request = self.request(&types, parse_prologue, Naming::Unnamed);
+        let words = words(self.prologue, lease.peek().map_err(Failure::Refused)?)?;
+        let parse = !words.is_empty() && lease.prologue_unknown();
+        let opening = Opening { words: &words, parse, reset: false };
+        let request = self.request(&types, opening, Naming::Unnamed);
         let shape = shape(request.commands(), self.is_atomic(), self.statement.result_bytes_max);
         let link = lease.link().map_err(Failure::Refused)?.clone();
         let ends = Ends {
@@ -244,6 +275,21 @@ impl Run<'_> {
             return Remedy::Again(Error::sql(error));
         }
         Remedy::None(Error::sql(error))
+    }
+}
+
+/// Whether everything that was to go before the statement has ended well.
+fn ran_behind_opening(answer: &Result<Answer, Failure>) -> bool {
+    match answer {
+        Ok(_) | Err(Failure::Unparsed(_) | Failure::Server(_)) => true,
+        // An answer that is too large has lost what would tell.
+        Err(
+            Failure::Overflow
+            | Failure::Prologue(_)
+            | Failure::Refused(_)
+            | Failure::NotCommitted(_)
+            | Failure::Lost(_),
+        ) => false,
     }
 }
 

@@ -27,6 +27,6 @@ impl Session {
         if !atomic && implicit.items.len() > 1 {
             implicit.frame = Frame::Block("BEGIN");
         }
-        implicit.run().await
+        implicit.run().await.map_err(|error| target.shown(error))
     }
 }

@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout};
 use super::alone::Run;
 use super::{Outcome, Session, Statement, Value};
 use crate::error::Error;
-use crate::pool::{ColumnKey, FactTable, Missing, Pool};
+use crate::pool::{ColumnKey, FactTable, Missing, Occupant, Pool};
 
 /// How long the look-up may run; it is a matter of milliseconds.
 const LOOK_UP_MAX: Duration = Duration::from_secs(1);
@@ -79,14 +79,20 @@ select 'array', e.typarray, null, null, null, null, e.typtype,
 
 impl Session {
     /// Fills in what the catalog says about an outcome's columns, as far as its answer needs it.
-    pub(super) async fn describe(&self, pool: &Rc<Pool>, describe: bool, outcome: &mut Outcome) {
+    pub(super) async fn describe(
+        &self,
+        pool: &Rc<Pool>,
+        occupant: &Occupant,
+        describe: bool,
+        outcome: &mut Outcome,
+    ) {
         let Some(columns) = outcome.columns.clone() else { return };
         let (facts, missing) = pool.facts().of(&columns, describe, Instant::now());
         outcome.facts = facts;
         if missing.is_empty() {
             return;
         }
-        let looked_up = timeout(ANSWER_WAITS_MAX, self.look_up(pool, &missing)).await;
+        let looked_up = timeout(ANSWER_WAITS_MAX, self.look_up(pool, occupant, &missing)).await;
         let now = Instant::now();
         let mut table = pool.facts();
         match looked_up {
@@ -97,7 +103,12 @@ impl Session {
         outcome.facts = table.of(&columns, describe, now).0;
     }
 
-    async fn look_up(&self, pool: &Rc<Pool>, missing: &Missing) -> Result<Outcome, Error> {
+    async fn look_up(
+        &self,
+        pool: &Rc<Pool>,
+        occupant: &Occupant,
+        missing: &Missing,
+    ) -> Result<Outcome, Error> {
         let statement = Statement {
             sql: Arc::from(LOOK_UP),
             types: vec![oid::OID_ARRAY, oid::INT2_ARRAY, oid::OID_ARRAY],
@@ -114,7 +125,8 @@ impl Session {
         let prologue = Prologue::default();
         let (entry, statement) = (&entry, &statement);
         let hung_after = LOOK_UP_MAX;
-        self.run_alone(&Run { pool, entry, prologue: &prologue, statement, hung_after }).await
+        let prologue = &prologue;
+        self.run_alone(&Run { pool, entry, prologue, occupant, statement, hung_after }).await
     }
 }
 

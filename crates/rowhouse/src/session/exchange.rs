@@ -15,14 +15,14 @@ use rowhouse_protocol::backend::Columns;
 use rowhouse_protocol::backend::{ErrorFields, ServerError};
 use rowhouse_protocol::backend::{TransactionStatus, tag};
 use rowhouse_protocol::frontend::{self, EncodeError, Parameter};
-use rowhouse_protocol::oid;
 use rowhouse_protocol::statement::Verb;
-use rowhouse_tenancy::prologue::Prologue;
+use rowhouse_tenancy::prologue::{Prologue, Words};
 use tokio::time::{sleep, timeout};
 
 use super::statement::{Outcome, Value, frames};
 use crate::config::Server;
 use crate::error::Error;
+use crate::identity::now_unix;
 use crate::pool::PROLOGUE_STATEMENT;
 use crate::upstream::{ExchangeError, ExchangeShape, Link, Reply, cancel};
 
@@ -36,13 +36,23 @@ const CANCEL_GRACE: Duration = Duration::from_secs(5);
 /// What an answer may hold beyond its rows: notices, descriptions, errors.
 const ANSWER_SLACK_BYTES: usize = 64 * 1024;
 
-/// The prologue as one connection needs it.
+/// What goes first on one connection.
 #[derive(Clone, Copy)]
 pub struct Opening<'a> {
-    /// The settings.
-    pub prologue: &'a Prologue,
+    /// The prologue, made for this connection.
+    pub words: &'a Words<'a>,
     /// The connection does not know the prologue's statement yet.
     pub parse: bool,
+    /// The session is reset before all else. `DISCARD ALL` commits by itself, and if it fails the
+    /// server skips everything up to `Sync`: nothing runs behind a reset that was none.
+    pub reset: bool,
+}
+
+/// The prologue in the words for one connection, now. There are none for a connection that cannot
+/// vouch for a tenant whose database asks for that.
+pub fn words<'a>(prologue: &'a Prologue, link: &Link) -> Result<Words<'a>, Failure> {
+    let words = prologue.words(link.session_key(), now_unix());
+    words.map_err(|error| Failure::Refused(Error::internal(error)))
 }
 
 /// How a statement is sent.
@@ -90,8 +100,9 @@ pub struct Before {
 impl Opening<'_> {
     /// What it adds before the statement.
     pub fn before(&self) -> Before {
-        let some = usize::from(!self.prologue.is_empty());
-        Before { commands: some, parses: some * usize::from(self.parse) }
+        let some = usize::from(!self.words.is_empty());
+        let reset = usize::from(self.reset);
+        Before { commands: some + reset, parses: some * usize::from(self.parse) + reset }
     }
 }
 
@@ -151,18 +162,21 @@ fn name_of(id: u32) -> String {
 /// all, when an error came between, and closing what is not there is no error (PostgreSQL docs,
 /// "Message Flow", Close).
 pub fn write_opening(buf: &mut BytesMut, opening: Opening<'_>) -> Result<(), EncodeError> {
-    let Opening { prologue, parse } = opening;
-    if prologue.is_empty() {
+    let Opening { words, parse, reset } = opening;
+    if reset {
+        write_command(buf, "DISCARD ALL")?;
+    }
+    if words.is_empty() {
         return Ok(());
     }
     if parse {
-        let types = vec![oid::TEXT; prologue.len() * 2];
         frontend::close_statement(buf, PROLOGUE_STATEMENT)?;
-        frontend::parse(buf, PROLOGUE_STATEMENT, &Prologue::sql(prologue.len()), &types)?;
+        frontend::parse(buf, PROLOGUE_STATEMENT, &words.sql(), &[])?;
     }
-    let values: Vec<Parameter<'_>> = prologue
-        .parameters()
-        .map(|value| Parameter { value: Some(value), binary: false })
+    let parameters = words.parameters();
+    let values: Vec<Parameter<'_>> = parameters
+        .iter()
+        .map(|value| Parameter { value: Some(value.as_ref()), binary: false })
         .collect();
     frontend::bind(buf, "", PROLOGUE_STATEMENT, &values)?;
     frontend::execute(buf, "", 0)

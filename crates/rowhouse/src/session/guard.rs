@@ -2,10 +2,12 @@
 
 use rowhouse_data_api::fault::Fault;
 use rowhouse_protocol::context::context_change;
+use rowhouse_protocol::sealed::refusal;
 use rowhouse_protocol::statement::Verb;
 use rowhouse_tenancy::ids::SettingName;
 use rowhouse_tenancy::principal::{Principal, PrincipalKind};
 
+use crate::config::{Context, Database};
 use crate::error::{Error, Kind};
 use crate::pool::StatementEntry;
 
@@ -23,11 +25,15 @@ pub enum Place {
 /// Lets a statement pass, or says why not.
 pub fn check(
     principal: &Principal,
-    settings: &[SettingName],
+    database: &Database,
     entry: &StatementEntry,
     sql: &str,
     place: Place,
 ) -> Result<(), Error> {
+    let sealed = database.context == Context::Sealed;
+    if sealed && principal.kind() == PrincipalKind::Tenant {
+        refuse_unless_listed(entry, sql)?;
+    }
     if entry.examined.statements > 1 {
         return Err(multistatements());
     }
@@ -54,9 +60,9 @@ pub fn check(
         }
         _ => {}
     }
-    if principal.kind() == PrincipalKind::Tenant {
+    if principal.kind() == PrincipalKind::Tenant && !sealed {
         refuse_two_phases(entry.examined.verb)?;
-        refuse_context_change(settings, entry, sql)?;
+        refuse_context_change(&database.tenant_settings, entry, sql)?;
     }
     Ok(())
 }
@@ -84,6 +90,12 @@ fn refuse_two_phases(verb: Verb) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+/// Where a tenant's SQL is anybody's, only what is on a short list goes on.
+fn refuse_unless_listed(entry: &StatementEntry, sql: &str) -> Result<(), Error> {
+    let refused = entry.refused_context(|| refusal(sql).map(|why| why.to_string()));
+    refused.map_or(Ok(()), |why| Err(Error::new(Kind::ContextProtected, why.to_owned())))
 }
 
 /// A caller with a fixed tenant may not change what makes it that tenant. This is the second line:

@@ -16,13 +16,13 @@ use tokio::time::Instant;
 use super::alone::{change_alone, prologue_refused, timed_out, too_large};
 use super::catalog::is_definition;
 use super::exchange::{
-    Ends, Failure, Opening, ended_well, exchange_within, is_atomic, is_idle, shape,
+    Ends, Failure, Opening, ended_well, exchange_within, is_atomic, is_idle, shape, words,
 };
 use super::inference::choose_others;
-use super::series::{Broken, Frame, Item, Local, Renew, Series};
+use super::series::{Broken, Frame, Item, Local, Making, Renew, Series};
 use super::statement::Outcome;
 use crate::error::Error;
-use crate::pool::{Condition, Pool, Use};
+use crate::pool::{Condition, Occupant, Pool, Use};
 use crate::upstream::Link;
 
 /// Times a connection that was lost before anything was committed is replaced.
@@ -32,8 +32,10 @@ const RECONNECTS_MAX: usize = 1;
 pub struct Implicit {
     pub pool: Rc<Pool>,
     pub prologue: Prologue,
+    pub occupant: Occupant,
     pub renew: Renew,
     pub locals: Vec<Local>,
+    pub making: Making,
     pub frame: Frame,
     pub items: Vec<Item>,
     /// Whether the rows are wanted.
@@ -82,17 +84,22 @@ impl Implicit {
         let clean = self.items.iter().all(|item| item.entry.is_clean());
         let clean = clean && self.statement_timeout.is_none();
         let condition = if clean { Condition::Clean } else { Condition::Pristine };
-        let mut lease =
-            self.pool.exclusive(Use::Statement, condition).await.map_err(Failure::Refused)?;
+        let mut lease = self
+            .pool
+            .exclusive(Use::Statement, condition, &self.occupant)
+            .await
+            .map_err(Failure::Refused)?;
         if self.items.iter().any(|item| item.entry.is_indelible()) {
             lease.condemn();
         }
-        let parse = !self.prologue.is_empty() && lease.prologue_unknown();
+        let words = words(&self.prologue, lease.peek().map_err(Failure::Refused)?)?;
+        let parse = !words.is_empty() && lease.prologue_unknown();
         let series = Series {
-            opening: Opening { prologue: &self.prologue, parse },
+            opening: Opening { words: &words, parse, reset: false },
             renew: self.renew,
             locals: &self.locals,
             afterwards: &[],
+            making: self.making,
             frame: self.frame,
             items: &self.items,
             rows: self.rows,

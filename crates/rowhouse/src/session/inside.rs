@@ -8,13 +8,15 @@ use rowhouse_protocol::backend::TransactionStatus;
 use rowhouse_protocol::frontend::EncodeError;
 use rowhouse_protocol::sqlstate::SqlState;
 use rowhouse_tenancy::principal::{Principal, PrincipalKind};
-use rowhouse_tenancy::prologue::Prologue;
+use rowhouse_tenancy::prologue::{Prologue, Words};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use super::alone::{Change, HUNG_GRACE, prologue_refused, timed_out, too_large};
 use super::catalog::is_definition;
-use super::exchange::{Ends, Failure, Opening, ended_well, exchange_within, shape, write_back_out};
+use super::exchange::{
+    Ends, Failure, Opening, ended_well, exchange_within, shape, words, write_back_out,
+};
 use super::guard::{Place, multistatements};
 use super::implicit::choose_other_types;
 use super::inference::is_uncertain;
@@ -72,6 +74,7 @@ impl Session {
         let (target, at_timeout) = (target.clone(), work.at_timeout);
         tokio::task::spawn_local(async move {
             let ran = session.run_permitted(&running, &target, work, permitted).await;
+            let ran = ran.map_err(|error| running.target.shown(error));
             session.put_back(&running);
             // A receiver that is gone is a caller that left, or has been told that its time is up.
             let _ = sender.send(ran);
@@ -238,13 +241,15 @@ impl Session {
             locals.push(statement_timeout_local(limit));
             afterwards.push(statement_timeout_local(self.limit(AtTimeout::Cancel)));
         }
-        let parse = !prologue.is_empty() && transaction.prologue_unknown();
+        let words = transaction.words(prologue)?;
+        let parse = !words.is_empty() && transaction.prologue_unknown();
         let probing = is_probing(items) && !failed;
         let series = Series {
-            opening: Opening { prologue, parse },
+            opening: Opening { words: &words, parse, reset: false },
             renew: renewal(&transaction.principal, Renew::AfterUnknown),
             locals: &locals,
             afterwards: &afterwards,
+            making: transaction.target.making(),
             frame: if probing { Frame::Savepoint } else { Frame::Bare },
             items,
             rows: terms.rows,
@@ -275,7 +280,7 @@ impl Session {
     ) -> Result<Reply, Failure> {
         let link = match &mut *transaction.lease.borrow_mut() {
             Some(lease) => lease.link().map_err(Failure::Refused)?.clone(),
-            None => return Err(Failure::NotCommitted("the connection is gone".to_owned())),
+            None => return Err(connection_gone()),
         };
         // In a transaction a cancelled statement is a failed one, which a result that is too large
         // need not cost its caller.
@@ -318,6 +323,10 @@ impl Session {
     }
 }
 
+fn connection_gone() -> Failure {
+    Failure::NotCommitted("the connection is gone".to_owned())
+}
+
 /// What the call named may be another database than the transaction's own, which rules.
 fn refuse_schema(own: &Target) -> Result<(), Error> {
     if own.is_strict() { Err(schema_not_supported()) } else { Ok(()) }
@@ -330,6 +339,12 @@ fn is_probing(items: &[Item]) -> bool {
 }
 
 impl Transaction {
+    fn words<'a>(&self, prologue: &'a Prologue) -> Result<Words<'a>, Failure> {
+        let lease = self.lease.borrow();
+        let Some(lease) = &*lease else { return Err(connection_gone()) };
+        words(prologue, lease.peek().map_err(Failure::Refused)?)
+    }
+
     fn prologue_unknown(&self) -> bool {
         self.lease.borrow_mut().as_mut().is_some_and(Lease::prologue_unknown)
     }

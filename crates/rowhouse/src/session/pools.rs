@@ -11,11 +11,23 @@ use rowhouse_tenancy::ids::TenantId;
 use tokio::time::Instant;
 
 use super::Target;
-use crate::config::{Config, PrincipalKind};
+use crate::config::{Config, Context, Database, PrincipalKind};
 use crate::error::{Error, Kind};
 use crate::observe::Observer;
 use crate::pool::{Destination, Pool};
+use crate::seal::Seals;
 use crate::secrets::Sources;
+
+/// What a tenant of a sealed database could do harm with, had it a way to `ALTER ROLE … SET` for the
+/// role that all share: plans that show what functions work with, expressions that mean something
+/// else, sessions that end with their first error.
+const SEALED_PARAMETERS: [(&str, &str); 5] = [
+    ("debug_print_parse", "off"),
+    ("debug_print_plan", "off"),
+    ("debug_print_rewritten", "off"),
+    ("exit_on_error", "off"),
+    ("transform_null_equals", "off"),
+];
 
 /// What a pool belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -35,14 +47,20 @@ pub struct PoolKey {
 pub struct Pools {
     config: Arc<Config>,
     sources: Arc<Sources>,
+    seals: Option<Arc<Seals>>,
     observer: Observer,
     pools: RefCell<HashMap<PoolKey, Rc<Pool>, RandomState>>,
 }
 
 impl Pools {
     /// No pools yet; they come when they are needed.
-    pub fn new(config: Arc<Config>, sources: Arc<Sources>, observer: Observer) -> Pools {
-        Pools { config, sources, observer, pools: RefCell::default() }
+    pub fn new(
+        config: Arc<Config>,
+        sources: Arc<Sources>,
+        seals: Option<Arc<Seals>>,
+        observer: Observer,
+    ) -> Pools {
+        Pools { config, sources, seals, observer, pools: RefCell::default() }
     }
 
     /// The pool of a target.
@@ -84,6 +102,8 @@ impl Pools {
             database: target.database.name.clone(),
             source,
             vetting: unseen.then(|| self.config.gate_accept.clone()),
+            seals: self.seals.clone().filter(|_| target.database.context == Context::Sealed),
+            parameters: parameters(&target.database),
         };
         let (settings, limits) = (&self.config.pool, &self.config.limits);
         let pool = Pool::new(destination, settings, limits, self.observer.clone());
@@ -106,6 +126,17 @@ impl Pools {
                 .because("every pool of a tenant is in use; see pool.tenant_pools_max")),
         }
     }
+}
+
+/// What sessions start with because of their database. These win over `ALTER ROLE … SET`, and are
+/// the values that a reset goes back to.
+fn parameters(database: &Database) -> Vec<(&'static str, String)> {
+    let path = database.search_path.iter().map(|path| ("search_path", path.clone()));
+    let pinned: &[(&str, &str)] = match database.context {
+        Context::Standard => &[],
+        Context::Sealed => &SEALED_PARAMETERS,
+    };
+    path.chain(pinned.iter().map(|(name, value)| (*name, (*value).to_owned()))).collect()
 }
 
 /// Whether nobody but this table holds it: what runs, waits or is lent holds its pool.

@@ -64,6 +64,15 @@ pub enum Renew {
 /// A setting that holds for the rest of the transaction.
 pub type Local = (&'static str, String);
 
+/// How settings of ours are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Making {
+    /// All in one call of `set_config`.
+    Call,
+    /// Each by a `SET LOCAL`, in a transaction block: a sealed database has `set_config` for nobody.
+    Commands,
+}
+
 /// Everything that one exchange is made of.
 pub struct Series<'a> {
     /// The caller's tenant.
@@ -74,6 +83,8 @@ pub struct Series<'a> {
     pub locals: &'a [Local],
     /// Settings of ours, behind the statements.
     pub afterwards: &'a [Local],
+    /// How those settings are made.
+    pub making: Making,
     /// What the statements stand in.
     pub frame: Frame,
     /// The statements.
@@ -86,11 +97,17 @@ pub struct Series<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Begin(&'static str),
-    Prologue { parse: bool },
-    Locals,
+    Prologue {
+        parse: bool,
+    },
+    /// All of them in one call, or the one of this number.
+    Locals(Option<usize>),
     Savepoint,
-    Statement { index: usize, parse: bool },
-    Afterwards,
+    Statement {
+        index: usize,
+        parse: bool,
+    },
+    Afterwards(Option<usize>),
     Release,
     Commit,
 }
@@ -128,10 +145,10 @@ impl Series<'_> {
             match step {
                 Step::Begin(sql) => write_command(buf, sql)?,
                 Step::Prologue { parse } => write_opening(buf, Opening { parse, ..self.opening })?,
-                Step::Locals => write_locals(buf, self.locals)?,
+                Step::Locals(which) => write_locals(buf, self.locals, which)?,
                 Step::Savepoint => write_command(buf, &format!("SAVEPOINT {INFERENCE_SAVEPOINT}"))?,
                 Step::Statement { index, parse } => self.write_statement(buf, index, parse)?,
-                Step::Afterwards => write_locals(buf, self.afterwards)?,
+                Step::Afterwards(which) => write_locals(buf, self.afterwards, which)?,
                 Step::Release => {
                     write_command(buf, &format!("RELEASE SAVEPOINT {INFERENCE_SAVEPOINT}"))?;
                 }
@@ -193,13 +210,11 @@ impl Series<'_> {
             Frame::Block(sql) => steps.push(Step::Begin(sql)),
             Frame::Bare | Frame::Savepoint => {}
         }
-        let prologue = !self.opening.prologue.is_empty();
+        let prologue = !self.opening.words.is_empty();
         if prologue {
             steps.push(Step::Prologue { parse: self.opening.parse });
         }
-        if !self.locals.is_empty() {
-            steps.push(Step::Locals);
-        }
+        steps.extend(self.calls(self.locals).map(Step::Locals));
         if self.frame == Frame::Savepoint {
             steps.push(Step::Savepoint);
         }
@@ -216,15 +231,22 @@ impl Series<'_> {
             steps.push(Step::Statement { index, parse });
             last = Some(item);
         }
-        if !self.afterwards.is_empty() {
-            steps.push(Step::Afterwards);
-        }
+        steps.extend(self.calls(self.afterwards).map(Step::Afterwards));
         match self.frame {
             Frame::Bare | Frame::Begun => {}
             Frame::Block(_) => steps.push(Step::Commit),
             Frame::Savepoint => steps.push(Step::Release),
         }
         steps
+    }
+
+    /// The steps that settings take.
+    fn calls(&self, locals: &[Local]) -> impl Iterator<Item = Option<usize>> + use<> {
+        let (whole, single) = match self.making {
+            Making::Call => (usize::from(!locals.is_empty()), 0),
+            Making::Commands => (0, locals.len()),
+        };
+        std::iter::repeat_n(None, whole).chain((0..single).map(Some))
     }
 
     fn renews_behind(&self, item: &Item) -> bool {
@@ -260,10 +282,18 @@ fn same_parse(one: &Item, other: &Item) -> bool {
         && types_for(&one.entry, &one.statement) == types_for(&other.entry, &other.statement)
 }
 
-/// `set_config` of ours, with its own text each time: too rare to be kept prepared.
-fn write_locals(buf: &mut BytesMut, locals: &[Local]) -> Result<(), EncodeError> {
+/// With its own text each time: too rare to be kept prepared. Names and values are ours, and each
+/// value is a number or quoted names, which `SET` takes as they are.
+fn write_locals(
+    buf: &mut BytesMut,
+    locals: &[Local],
+    which: Option<usize>,
+) -> Result<(), EncodeError> {
+    if let Some((name, value)) = which.and_then(|which| locals.get(which)) {
+        return write_command(buf, &format!("SET LOCAL {name} TO {value}"));
+    }
     let types = vec![oid::TEXT; locals.len() * 2];
-    frontend::parse(buf, "", &Prologue::sql(locals.len()), &types)?;
+    frontend::parse(buf, "", &Prologue::settings_sql(locals.len()), &types)?;
     let texts = locals.iter().flat_map(|(name, value)| [*name, value.as_str()]);
     let values: Vec<Parameter<'_>> = texts.map(Parameter::text).collect();
     frontend::bind(buf, "", "", &values)?;

@@ -13,7 +13,7 @@ use super::alone::{HUNG_GRACE, timed_out};
 use super::guard::{self, Place};
 use super::implicit::Implicit;
 use super::inference::check_arrays;
-use super::series::{Frame, Item, Renew};
+use super::series::{Frame, Item, Making, Renew};
 use super::{AtTimeout, Outcome, Session, Statement, Target};
 use crate::error::Error;
 use crate::pool::Pool;
@@ -34,7 +34,8 @@ impl Session {
         let mut implicit = self.implicit(principal, target, statements, Place::Together)?;
         implicit.frame = Frame::Block(begin);
         implicit.renew = renewal(principal, Renew::Always);
-        self.run_implicit(target, implicit, at_timeout).await
+        let ran = self.run_implicit(target, implicit, at_timeout).await;
+        ran.map_err(|error| target.shown(error))
     }
 
     /// One statement with a schema of its own, or one that may outlive its timeout.
@@ -79,7 +80,7 @@ impl Session {
         for (outcome, item) in outcomes.iter_mut().zip(items) {
             outcome.strict = target.database.strict;
             outcome.only_read = item.entry.examined.is_harmless();
-            self.describe(pool, item.statement.describe, outcome).await;
+            self.describe(pool, &target.occupant, item.statement.describe, outcome).await;
         }
     }
 
@@ -127,11 +128,16 @@ impl Session {
         let items = items(&pool, statements, lesson);
         guard_all(principal, target, &items, place)?;
         let limits = &self.config.limits;
+        let (locals, making) = (target.locals(), target.making());
+        // Outside a block SET LOCAL sets as well, and complains in the server's log.
+        let block = making == Making::Commands && !locals.is_empty();
         Ok(Implicit {
             prologue: self.prologue(principal, target),
+            occupant: target.occupant.clone(),
             renew: renewal(principal, Renew::AfterUnknown),
-            locals: target.locals(),
-            frame: Frame::Bare,
+            locals,
+            making,
+            frame: if block { Frame::Block("BEGIN") } else { Frame::Bare },
             items,
             rows: true,
             limit: limits.statement_timeout + HUNG_GRACE,
@@ -190,12 +196,11 @@ pub(super) fn guard_all(
     items: &[Item],
     place: Place,
 ) -> Result<(), Error> {
-    let settings = &target.database.tenant_settings;
     let mut last: Option<&Item> = None;
     for (index, item) in items.iter().enumerate() {
         // The sets of a batch share their text.
         if !last.is_some_and(|last| Rc::ptr_eq(&last.entry, &item.entry)) {
-            guard::check(principal, settings, &item.entry, &item.statement.sql, place)
+            guard::check(principal, &target.database, &item.entry, &item.statement.sql, place)
                 .map_err(|error| error.in_statement(index))?;
         }
         check_arrays(&target.database, &item.statement).map_err(|e| e.in_statement(index))?;

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::alone::{HUNG_GRACE, prologue_refused};
 use super::exchange::{
-    Ends, Failure, Opening, completion, ended_well, exchange_within, shape, write_command,
+    Ends, Failure, Opening, completion, ended_well, exchange_within, shape, words, write_command,
 };
 use super::inside::Work;
 use super::peers::{PeerRequest, PeerWork};
@@ -74,15 +74,18 @@ impl Session {
         }
         let pool = self.pool(target)?;
         let prologue = self.prologue(principal, target);
-        let mut lease = pool.exclusive(Use::Transaction, Condition::Pristine).await?;
-        let parse = !prologue.is_empty() && lease.prologue_unknown();
+        let mut lease =
+            pool.exclusive(Use::Transaction, Condition::Pristine, &target.occupant).await?;
         let link = lease.link()?.clone();
+        let words = words(&prologue, &link).map_err(begin_failed)?;
+        let parse = !words.is_empty() && lease.prologue_unknown();
         let locals = target.locals();
         let series = Series {
-            opening: Opening { prologue: &prologue, parse },
+            opening: Opening { words: &words, parse, reset: false },
             renew: Renew::Never,
             locals: &locals,
             afterwards: &[],
+            making: target.making(),
             frame: Frame::Begun,
             items: &[],
             rows: false,
@@ -180,7 +183,7 @@ impl Session {
         let running = tokio::task::spawn_local(async move {
             let ended = session.run_end(&transaction, ending).await;
             transaction.release();
-            ended
+            ended.map_err(|error| transaction.target.shown(error))
         });
         running.await.unwrap_or_else(|_| Err(Error::internal("a transaction's task ended")))
     }

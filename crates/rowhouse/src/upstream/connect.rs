@@ -9,8 +9,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use rowhouse_protocol::backend::{
     Authentication, BackendKeyData, DataRow, ErrorFields, ReadyForQuery, TransactionStatus, tag,
 };
+use rowhouse_protocol::frame;
+use rowhouse_protocol::frontend::{self, Parameter};
 use rowhouse_protocol::scram::{ChannelBinding, SCRAM_SHA_256, ScramClient};
-use rowhouse_protocol::{frame, frontend};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -157,13 +158,38 @@ pub async fn cancel(server: &Server, key: &BackendKey) {
 }
 
 impl Connection {
+    /// The process id of the server's side.
+    pub fn pid(&self) -> i32 {
+        self.backend.pid
+    }
+
     /// Runs SQL in the simple protocol; several statements are allowed. The rows of the last
     /// result.
     pub async fn query_text(&mut self, sql: &str) -> Result<Vec<TextRow>, UpstreamError> {
         let mut message = BytesMut::new();
         frontend::query(&mut message, sql).map_err(|e| UpstreamError::Protocol(e.to_string()))?;
-        self.stream.write_all(&message).await?;
-        self.stream.flush().await?;
+        self.ask(&message).await
+    }
+
+    /// Runs one statement with values, in text form, which are no part of its text.
+    pub async fn call(
+        &mut self,
+        sql: &str,
+        values: &[&str],
+    ) -> Result<Vec<TextRow>, UpstreamError> {
+        let values: Vec<Parameter<'_>> =
+            values.iter().map(|value| Parameter::text(value)).collect();
+        let mut message = BytesMut::new();
+        let written = frontend::parse(&mut message, "", sql, &[])
+            .and_then(|()| frontend::bind(&mut message, "", "", &values))
+            .and_then(|()| frontend::execute(&mut message, "", 0));
+        written.map_err(|error| UpstreamError::Protocol(error.to_string()))?;
+        frontend::sync(&mut message);
+        self.ask(&message).await
+    }
+
+    async fn ask(&mut self, message: &[u8]) -> Result<Vec<TextRow>, UpstreamError> {
+        self.send(message).await?;
         let mut rows = Vec::new();
         let mut failed = None;
         loop {

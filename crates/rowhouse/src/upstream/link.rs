@@ -3,7 +3,7 @@
 //! Requests append their messages to the link's buffer and wait for an answer. The driver is the
 //! task at the other end.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use rowhouse_protocol::backend::TransactionStatus;
+use rowhouse_tenancy::seal::SessionKey;
 use tokio::sync::{Notify, oneshot};
 
 use super::Connection;
@@ -86,6 +87,13 @@ pub(super) struct Shared {
     pub(super) overflowing: Cell<bool>,
     pub(super) overflow: Notify,
     pub(super) backend: BackendKey,
+    seal: OnceCell<Seal>,
+}
+
+/// What a connection to a sealed database has agreed upon with it.
+struct Seal {
+    key: SessionKey,
+    generation: u64,
 }
 
 /// An exchange without answer.
@@ -129,6 +137,7 @@ impl Link {
             overflowing: Cell::new(false),
             overflow: Notify::new(),
             backend,
+            seal: OnceCell::new(),
         });
         let driver = Driver::new(stream, buffer, Rc::clone(&shared));
         tokio::task::spawn_local(driver);
@@ -217,6 +226,21 @@ impl Link {
     /// Closes the connection: exchanges in flight fail.
     pub fn close(&self, reason: &str) {
         self.0.0.close(reason);
+    }
+
+    /// The connection is registered, once and for all.
+    pub fn seal(&self, key: SessionKey, generation: u64) {
+        let _ = self.0.0.seal.set(Seal { key, generation });
+    }
+
+    /// What vouches for tenants on this connection, if anything does.
+    pub fn session_key(&self) -> Option<&SessionKey> {
+        self.0.0.seal.get().map(|seal| &seal.key)
+    }
+
+    /// The generation of the key that it was registered with.
+    pub fn seal_generation(&self) -> Option<u64> {
+        self.0.0.seal.get().map(|seal| seal.generation)
     }
 
     /// What a cancel request for this connection must carry.

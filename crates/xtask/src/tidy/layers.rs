@@ -3,7 +3,7 @@
 use super::{File, Finding};
 
 /// The modules from the bottom up: one may name only what stands before it.
-const LAYERS: [&[&str]; 17] = [
+const LAYERS: [&[&str]; 18] = [
     &["error"],
     &["config"],
     &["observe"],
@@ -11,6 +11,7 @@ const LAYERS: [&[&str]; 17] = [
     &["jwks"],
     &["identity"],
     &["secrets"],
+    &["seal"],
     &["upstream"],
     &["pool"],
     &["session"],

@@ -35,6 +35,12 @@ const CASES: &[(&str, &str)] = &[
     ("aws = 1", "rowhouse.toml:5: aws: must be a section: write [aws]"),
     ("[aws]\nregion = ''", "rowhouse.toml:6: aws.region: must not be empty"),
     (
+        "[seal]\nkeys_file = 'none.json'",
+        "rowhouse.toml:6: seal.keys_file: there is no none.json: make it with `rowhouse keys \
+         rotate`",
+    ),
+    ("[seal]\nkeys_file = ''", "rowhouse.toml:6: seal.keys_file: must name a file"),
+    (
         "[jwt]\naudience = 'a'\n[[jwt.key]]\nalgorithm = 'none'\n[[jwt.key]]\nalgorithm = 'RS256'",
         "rowhouse.toml:8: jwt.key[0].algorithm: must be one of \"HS256\", \"RS256\", \"RS384\", \
          \"RS512\", \"PS256\", \"PS384\", \"PS512\", \"ES256\", \"ES384\", \"EdDSA\", not \
@@ -274,5 +280,37 @@ fn every_truncation_is_a_problem_or_a_configuration() {
     }
     for (end, _) in DEFAULT_FILE.char_indices().step_by(7) {
         let _ = problems(&DEFAULT_FILE[..end], &[]);
+    }
+}
+
+/// What is wrong with a database, which stands in line 2 of [`LEAST`].
+#[test]
+fn problems_of_a_database() {
+    for (database, expected) in [
+        (
+            "context = 'locked', tenant_settings = 'a.t'",
+            "resource[0].database[0].context: must be one of \"standard\", \"sealed\", not \
+             \"locked\"",
+        ),
+        (
+            "tenant_settings = 'rowhouse.context'",
+            "resource[0].database[0].tenant_settings: \"rowhouse.context\": settings of rowhouse. \
+             are the gateway's",
+        ),
+        (
+            "tenant_settings = 'a.t', search_path = 'pg_temp'",
+            "resource[0].database[0].search_path: \"pg_temp\": schemas that begin with pg_ are \
+             PostgreSQL's own; name another, or write the schema before each name in the SQL",
+        ),
+        (
+            "context = 'sealed'",
+            "seal: is needed, with keys_file: the database \"d\" is sealed; `rowhouse keys rotate` \
+             makes the file",
+        ),
+    ] {
+        let text = LEAST.replace("tenant_settings = 'a.t'", database);
+        let found = problems(&text, &[]);
+        let (_place, problem) = found.split_once(": ").unwrap();
+        assert_eq!(problem, expected, "{database}");
     }
 }

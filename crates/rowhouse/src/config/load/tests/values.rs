@@ -1,9 +1,12 @@
 //! Where values come from: file, environment, files of their own, the variables of libpq.
 
+use rowhouse_tenancy::seal::{SealKey, SealKeyId};
 use rowhouse_tenancy::sts::RoleArn;
 
 use super::*;
-use crate::config::{AccessKeyGrant, SecretSource, ServerAddress, ServerTls};
+use crate::config::{
+    AccessKeyGrant, Context, SealKeys, SecretSource, ServerAddress, ServerTls, StoredKey,
+};
 
 #[test]
 fn the_environment_wins_over_the_file() {
@@ -44,6 +47,33 @@ fn roles_and_durations_of_sessions() {
         twice,
         "rowhouse.toml:8: sts.key[1].secret: is there already: each must be different"
     );
+}
+
+#[test]
+fn a_sealed_database() {
+    let folder = std::env::temp_dir().join(format!("rowhouse-seal-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("keys.json");
+    let key = StoredKey {
+        key: SealKey::new(SealKeyId::FIRST, [7; 32]),
+        created: jiff::Timestamp::UNIX_EPOCH,
+    };
+    SealKeys::first(key).write(&file).unwrap();
+    let database = "{ name = 'd', context = 'sealed', search_path = ['app', 'x y'] }";
+    let text = LEAST.replace("{ name = 'd', tenant_settings = 'a.t' }", database);
+    let text = format!("{text}[seal]\nkeys_file = '{}'", file.display());
+    let Loaded { config, listing, .. } = loaded(&text, &[]);
+    assert_eq!(config.seal.unwrap().key.id(), SealKeyId::FIRST);
+    assert!(!listing.contains("BwcHBw"), "{listing}");
+    let database = &config.resources[0].databases[0];
+    assert_eq!((database.context, database.tenant_settings.len()), (Context::Sealed, 0));
+    assert_eq!(database.search_path.as_deref(), Some("\"app\", \"x y\""));
+    let plain = loaded(&text.replace(", search_path = ['app', 'x y']", ""), &[]).config;
+    let path = plain.resources[0].databases[0].search_path.clone();
+    assert_eq!(path.as_deref(), Some("\"$user\", public"));
+    let standard = loaded(LEAST, &[]).config;
+    assert_eq!(standard.resources[0].databases[0].search_path, None);
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
