@@ -159,7 +159,7 @@ async fn serve(
     if let Some(seals) = seals.clone() {
         tokio::task::spawn_local(seals.keep_fresh());
     }
-    let readiness = probe::watch(config, &sources, seals, observer);
+    let readiness = probe::watch(config, &sources, &seals, observer);
     tokio::task::spawn_local(Admin::new(observer.clone(), readiness).accept(admin_listener));
     let endpoints = Endpoints { http, https: config.http.tls.is_some(), admin };
     observer.emit(&Event::Ready { http, admin, shards: shards.len() });

@@ -27,7 +27,7 @@ const NOT_REGISTERED: &str = "a sealed database refuses the current sealing key"
 pub fn watch(
     config: &Arc<Config>,
     sources: &Arc<Sources>,
-    seals: Option<Arc<Seals>>,
+    seals: &Option<Arc<Seals>>,
     observer: &Observer,
 ) -> watch::Receiver<Option<&'static str>> {
     let (readiness, reader) = watch::channel(None);

@@ -269,17 +269,19 @@ impl Metrics {
             Event::ReloadRefused { .. } => {
                 self.reloads.get_or_create(&ReloadLabels { outcome: "refused" }).inc();
             }
+            event => self.count_seal(event),
+        }
+    }
+
+    fn count_seal(&self, event: &Event<'_>) {
+        match event {
             Event::SealKey { id } => {
                 self.seal_key.set(i64::from(id.get()));
             }
             Event::SealKeysFailed { .. } => {
                 self.seal_failures.inc();
             }
-            Event::Ready { .. }
-            | Event::Warned { .. }
-            | Event::Draining
-            | Event::Stopped { .. }
-            | Event::Trouble { .. } => {}
+            _ => {}
         }
     }
 

@@ -318,8 +318,8 @@ impl Drop for Lease {
 }
 
 impl Member {
-    /// Whether it can be lent as it is. Between two different occupants of a sealed database there is
-    /// a reset, however clean the statements of the first were.
+    /// Whether it can be lent as it is. Between two different occupants of a sealed database there
+    /// is a reset, however clean the statements of the first were.
     fn suits(&self, condition: Condition, occupant: &Occupant) -> bool {
         match self.condition {
             Condition::Pristine => true,

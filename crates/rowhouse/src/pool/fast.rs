@@ -210,8 +210,8 @@ impl FastLane {
     /// The first open connection with room. Filling one before the next makes each write to the
     /// server carry more, which is what pipelining gains by.
     ///
-    /// Where occupants are told apart, the one that this occupant used last, since any other costs a
-    /// reset; then a new one, while there may be more; then the one with the fewest in flight.
+    /// Where occupants are told apart, the one that this occupant used last, since any other costs
+    /// a reset; then a new one, while there may be more; then the one with the fewest in flight.
     fn choose(
         &self,
         connector: &Connector,
@@ -242,9 +242,9 @@ fn is_vacant(connector: &Connector, slot: &RefCell<Option<Rc<FastLink>>>) -> boo
 }
 
 impl FastLink {
-    /// An exchange of this occupant goes out next. Gives the reset that has to go before it: between
-    /// two occupants there is one that was confirmed before anything ran without it. What the server
-    /// kept for us is forgotten with it.
+    /// An exchange of this occupant goes out next. Gives the reset that has to go before it:
+    /// between two occupants there is one that was confirmed before anything ran without it. What
+    /// the server kept for us is forgotten with it.
     pub fn admit(&self, occupant: &Occupant) -> Option<Reset> {
         let mut own = self.occupant.borrow_mut();
         if *own != *occupant {

@@ -4,7 +4,7 @@ use rowhouse_tenancy::ids::TenantId;
 use rowhouse_tenancy::principal::Principal;
 use rowhouse_tenancy::prologue::Context;
 
-/// For whom a connection is wanted. Between two different occupants it is reset, whatever ran on it.
+/// For whom a connection is wanted. Between two different occupants it is reset, whatever ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Occupant {
     /// Anybody: the database trusts what leaves no trace.

@@ -18,9 +18,9 @@ use crate::pool::{Destination, Pool};
 use crate::seal::Seals;
 use crate::secrets::Sources;
 
-/// What a tenant of a sealed database could do harm with, had it a way to `ALTER ROLE … SET` for the
-/// role that all share: plans that show what functions work with, expressions that mean something
-/// else, sessions that end with their first error.
+/// What a tenant of a sealed database could do harm with, had it a way to `ALTER ROLE … SET` for
+/// the role that all share: plans that show what functions work with, expressions that mean
+/// something else, sessions that end with their first error.
 const SEALED_PARAMETERS: [(&str, &str); 5] = [
     ("debug_print_parse", "off"),
     ("debug_print_plan", "off"),

@@ -69,7 +69,8 @@ pub type Local = (&'static str, String);
 pub enum Making {
     /// All in one call of `set_config`.
     Call,
-    /// Each by a `SET LOCAL`, in a transaction block: a sealed database has `set_config` for nobody.
+    /// Each by a `SET LOCAL`, in a transaction block: in a sealed database `set_config` is for
+    /// nobody.
     Commands,
 }
 

@@ -40,6 +40,7 @@ mod prove;
 mod reload;
 mod rls;
 mod schema;
+mod sealed;
 mod secrets;
 mod seeds;
 mod shutdown;
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
         seeds::cases(),
         rls::cases(),
         prove::cases(),
+        sealed::cases(),
     ];
     let trial = |case: Case| {
         let stand = Arc::clone(&stand);

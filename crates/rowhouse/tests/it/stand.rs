@@ -12,11 +12,13 @@ use crate::person::Person;
 use crate::postgres::Cluster;
 use crate::process::is_running;
 use crate::schema;
+use crate::sealed::Stage;
 
 /// Started when somebody needs it.
 pub struct Stand {
     dev: OnceLock<Dev>,
     gateways: Mutex<HashMap<String, Arc<Gateway>>>,
+    sealed: OnceLock<Stage>,
 }
 
 /// A running `rowhouse dev`.
@@ -33,7 +35,7 @@ pub struct Dev {
 impl Stand {
     /// Nothing runs yet.
     pub fn new() -> Stand {
-        Stand { dev: OnceLock::new(), gateways: Mutex::default() }
+        Stand { dev: OnceLock::new(), gateways: Mutex::default(), sealed: OnceLock::new() }
     }
 
     /// The `rowhouse dev` of all trials, with the trials' own data beside the demo data.
@@ -64,6 +66,11 @@ impl Stand {
         let mut gateways = self.gateways.lock().unwrap_or_else(|broken| broken.into_inner());
         let gateway = gateways.entry(name.to_owned()).or_insert_with(|| Arc::new(start()));
         Arc::clone(gateway)
+    }
+
+    /// The sealed database of all trials, and its gateway.
+    pub fn sealed(&self) -> &Stage {
+        self.sealed.get_or_init(|| Stage::new(&self.cluster().address))
     }
 
     /// The next who asks for this gateway gets a new one.
@@ -105,6 +112,9 @@ impl Stand {
             }
         }
         let stand = Arc::into_inner(self).ok_or("a trial still holds the stand")?;
+        if let Some(mut stage) = stand.sealed.into_inner() {
+            note_badly_ended(&mut left, "the sealed gateway", &mut stage.gateway);
+        }
         if let Some(mut dev) = stand.dev.into_inner() {
             note_badly_ended(&mut left, "rowhouse dev", &mut dev.gateway);
             if dev.cluster.postmaster().is_some() || is_running(dev.postmaster) {

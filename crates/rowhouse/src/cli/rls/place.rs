@@ -102,7 +102,8 @@ impl Configured {
     /// The settings that receive the tenant.
     pub fn tenant_settings(&self) -> Vec<String> {
         let settings = self.database().map(|database| &database.tenant_settings);
-        settings.into_iter().flatten().map(|name| name.as_str().to_owned()).collect()
+        let names = settings.into_iter().flat_map(|names| names.iter());
+        names.map(|name| name.as_str().to_owned()).collect()
     }
 
     /// The first secret that tenants share, or the one named.

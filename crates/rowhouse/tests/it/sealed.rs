@@ -1,0 +1,23 @@
+//! Sealed databases: tenants whose SQL is anybody's see their rows, and no way to others'.
+
+mod database;
+mod lanes;
+
+use crate::case::{Case, suite};
+
+pub use database::Stage;
+
+/// The trials.
+pub fn cases() -> Vec<Case> {
+    suite(
+        "sealed",
+        &[
+            ("tenants_see_their_own", lanes::tenants_see_their_own),
+            ("lanes_are_reset_between_tenants", lanes::lanes_are_reset_between_tenants),
+            ("many_tenants_at_once", lanes::many_tenants_at_once),
+            ("transactions", lanes::transactions),
+            ("what_is_ours_is_set_without_set_config", lanes::ours_without_set_config),
+            ("app_and_admin", lanes::app_and_admin),
+        ],
+    )
+}
