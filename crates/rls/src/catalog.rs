@@ -4,6 +4,7 @@
 //! doctor needs no privilege; names come back quoted where SQL needs it.
 
 mod relation;
+mod seal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 pub use relation::{Column, Relation, RelationKind};
+pub use seal::{KeyReader, SEAL_ROLE, Seal};
 
 /// The `search_path` a connection must have when it runs these queries: names and operators in them
 /// are not qualified, and those of the database's users must not be found instead.
@@ -38,11 +40,13 @@ pub enum Part {
     Sequences,
     /// Roles.
     Roles,
+    /// The sealed context.
+    Seal,
 }
 
 impl Part {
     /// All of them, in the order of their progress.
-    pub const ALL: [Part; 9] = [
+    pub const ALL: [Part; 10] = [
         Part::Server,
         Part::Relations,
         Part::Policies,
@@ -52,6 +56,7 @@ impl Part {
         Part::ViewReads,
         Part::Sequences,
         Part::Roles,
+        Part::Seal,
     ];
 
     /// The query for what tenants' statements meet when they run as `role`. One statement without
@@ -71,6 +76,7 @@ impl Part {
             Part::ViewReads => include_str!("catalog/view_reads.sql"),
             Part::Sequences => include_str!("catalog/sequences.sql"),
             Part::Roles => include_str!("catalog/roles.sql"),
+            Part::Seal => include_str!("catalog/seal.sql"),
         }
     }
 }
@@ -96,6 +102,8 @@ pub struct Catalog {
     pub sequences: Vec<Sequence>,
     /// Roles of the cluster, but PostgreSQL's own.
     pub roles: Vec<Role>,
+    /// The sealed context.
+    pub seal: Seal,
 }
 
 /// The server, the database and the role that tenants' statements run as.
@@ -185,6 +193,8 @@ pub struct Policy {
     pub permissive: bool,
     /// Which commands it is for.
     pub command: PolicyCommand,
+    /// The roles it is for, quoted where SQL needs it.
+    pub roles: Vec<String>,
     /// It applies to the role.
     pub applies: bool,
     /// USING.
@@ -323,14 +333,8 @@ impl Catalog {
     ) -> Result<(), InvalidCatalog> {
         let rows = rows.into_iter();
         match part {
-            Part::Server => {
-                let mut found = read::<Server>(part, rows)?;
-                let (Some(server), true) = (found.pop(), found.is_empty()) else {
-                    let reason = "not exactly one row; is there such a role?".to_owned();
-                    return Err(InvalidCatalog { part, reason });
-                };
-                self.server = server;
-            }
+            Part::Server => self.server = one(part, rows)?,
+            Part::Seal => self.seal = one(part, rows)?,
             Part::Relations => {
                 let relations = read::<Relation>(part, rows)?;
                 self.relations = relations.into_iter().map(|one| (one.oid, one)).collect();
@@ -377,6 +381,20 @@ pub fn quote_literal(text: &str) -> String {
 struct ViewRead {
     view: u64,
     reads: u64,
+}
+
+fn one<'a, T: DeserializeOwned>(
+    part: Part,
+    rows: impl Iterator<Item = &'a str>,
+) -> Result<T, InvalidCatalog> {
+    let mut found = read(part, rows)?;
+    match (found.pop(), found.is_empty()) {
+        (Some(value), true) => Ok(value),
+        _ => {
+            let reason = "not exactly one row; is there such a role?".to_owned();
+            Err(InvalidCatalog { part, reason })
+        }
+    }
 }
 
 fn read<'a, T: DeserializeOwned>(

@@ -2,7 +2,8 @@
 //!
 //! A code never changes its meaning and is never used again: configurations accept findings by it.
 //! The hundreds are families: `RH0xx` roles, `RH1xx` tables and keys, `RH2xx` policies, `RH3xx`
-//! views and functions, `RH4xx` speed, `RH5xx` the context, `RH6xx` the database around it. Among
+//! views and functions, `RH4xx` speed, `RH5xx` the context, `RH6xx` the database around it,
+//! `RH7xx` the sealed context. Among
 //! the roles, `RH00x` is what the login role is, `RH01x` what it can become. docs/doctor.md has a
 //! section for each.
 
@@ -187,6 +188,20 @@ codes! {
     SqlFromText = "RH610", Info;
     /// Channels that all tenants share: advisory locks, notifications.
     SharedChannels = "RH611", Info;
+    /// A part of the sealed context is missing or is not as it was made.
+    SealPart = "RH701", Error;
+    /// The role that owns the keys can do more than own them.
+    SealRole = "RH702", Error;
+    /// Somebody can read or change the keys.
+    SealKeyReadable = "RH703", Error;
+    /// A policy of a sealed database reads a setting that SQL can change.
+    SealPlainPolicy = "RH704", Error;
+    /// A function that a sealed database closes is open.
+    SealFunction = "RH705", Warning;
+    /// A view that a sealed database closes is open.
+    SealRelation = "RH706", Warning;
+    /// The role of a sealed database may run code in DO blocks.
+    SealLanguage = "RH707", Warning;
 }
 
 impl Code {

@@ -8,6 +8,7 @@ mod database;
 mod functions;
 mod keys;
 mod policies;
+mod seal;
 mod speed;
 pub(crate) mod survey;
 mod tables;
@@ -28,19 +29,21 @@ pub struct Conventions {
     pub tenant_setting: Option<String>,
     /// Only relations and functions of these schemas; all of them when empty.
     pub schemas: Vec<String>,
+    /// The database is to be sealed. One that has `rowhouse.tenant()` is, whatever stands here.
+    pub sealed: bool,
 }
 
 impl Default for Conventions {
     fn default() -> Self {
         let tenant_columns = vec!["tenant_id".to_owned()];
-        Self { tenant_columns, tenant_setting: None, schemas: Vec::new() }
+        Self { tenant_columns, tenant_setting: None, schemas: Vec::new(), sealed: false }
     }
 }
 
 /// Every finding, by code and object.
 pub fn doctor(catalog: &Catalog, conventions: &Conventions) -> Vec<Finding> {
     let survey = Survey::new(catalog, conventions);
-    let families: [fn(&Survey<'_>, &mut Vec<Finding>); 7] = [
+    let families: [fn(&Survey<'_>, &mut Vec<Finding>); 8] = [
         tables::look,
         keys::look,
         policies::look,
@@ -48,6 +51,7 @@ pub fn doctor(catalog: &Catalog, conventions: &Conventions) -> Vec<Finding> {
         functions::look,
         speed::look,
         database::look,
+        seal::look,
     ];
     let mut findings = Vec::new();
     for family in families {

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod prove;
 pub mod report;
 pub mod role;
+mod seal;
 
 pub use code::Code;
 pub use finding::{Finding, Severity};

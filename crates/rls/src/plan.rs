@@ -6,6 +6,7 @@
 mod keys;
 mod roles;
 mod script;
+mod seal;
 mod tables;
 
 use crate::catalog::{Catalog, Column};
@@ -103,8 +104,14 @@ pub fn plan(catalog: &Catalog, conventions: &Conventions, intent: &Intent) -> Pl
     let survey = Survey::new(catalog, conventions);
     let mut draft = Draft { survey: &survey, intent, plan: Plan::default() };
     roles::draft(&mut draft);
+    if survey.sealed {
+        seal::draft(&mut draft);
+    }
     tables::draft(&mut draft);
     keys::draft(&mut draft);
+    if survey.sealed {
+        seal::close(&mut draft);
+    }
     let mut plan = draft.plan;
     plan.steps.sort_by_key(|step| step.phase);
     plan

@@ -4,6 +4,7 @@
 
 mod config;
 mod dev;
+mod keys;
 mod rls;
 mod serve;
 mod stop;
@@ -51,6 +52,8 @@ enum Command {
     Token(Token),
     #[command(subcommand)]
     Rls(rls::Rls),
+    #[command(subcommand)]
+    Keys(keys::Keys),
     #[command(subcommand)]
     Config(Config),
     #[command(name = guard::COMMAND, hide = true)]
@@ -234,6 +237,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(arguments) => wait_for(serve::run(&arguments)),
         Command::Token(arguments) => token::run(&arguments),
         Command::Rls(command) => wait_for(rls::run(&command)),
+        Command::Keys(command) => wait_for(keys::run(&command)),
         Command::Config(Config::Check(arguments)) => config::check(&arguments),
         Command::Config(Config::Print(arguments)) => config::print(&arguments),
         Command::ClusterGuard(arguments) => wait_for(watch(arguments)),

@@ -8,6 +8,12 @@ select jsonb_build_object(
     'applies', exists (
         select from unnest(p.polroles) t where t = 0 or pg_has_role(r.oid, t, 'USAGE')
     ),
+    'roles', (
+        select coalesce(jsonb_agg(
+            case when t = 0 then 'public' else quote_ident(pg_get_userbyid(t)) end order by t
+        ), '[]')
+        from unnest(p.polroles) t
+    ),
     'using', pg_get_expr(p.polqual, p.polrelid),
     'check', pg_get_expr(p.polwithcheck, p.polrelid),
     'reads', (

@@ -19,6 +19,10 @@ pub struct Survey<'a> {
     dependent: BTreeSet<u64>,
     /// The settings that policies read, with how many policies read each.
     pub settings: BTreeMap<String, usize>,
+    /// Policies are to believe `rowhouse.tenant()` alone.
+    pub sealed: bool,
+    /// `rowhouse.tenant()`.
+    seal: Option<u64>,
 }
 
 /// A policy with its expressions taken apart.
@@ -32,12 +36,16 @@ pub struct Read<'a> {
 
 impl<'a> Survey<'a> {
     pub fn new(catalog: &'a Catalog, conventions: &'a Conventions) -> Survey<'a> {
+        let is_seal = |one: &&Function| one.name == "rowhouse.tenant()";
+        let seal = catalog.functions.values().find(is_seal).map(|one| one.oid);
         let mut survey = Survey {
             catalog,
             conventions,
             columns: BTreeMap::new(),
             dependent: BTreeSet::new(),
             settings: BTreeMap::new(),
+            sealed: conventions.sealed || seal.is_some(),
+            seal,
         };
         survey.find_by_name();
         survey.find_referenced();
@@ -95,11 +103,14 @@ impl<'a> Survey<'a> {
 
     /// The tenant of the transaction, null when there is none.
     pub fn context_value(&self, table: u64, column: &Column) -> String {
-        let setting = self.setting(table).replace('\'', "''");
         let cast = match column.type_name.as_str() {
             "text" => String::new(),
             other => format!("::{other}"),
         };
+        if self.sealed {
+            return format!("rowhouse.tenant(){cast}");
+        }
+        let setting = self.setting(table).replace('\'', "''");
         format!("nullif(current_setting('{setting}', true), ''){cast}")
     }
 
@@ -122,6 +133,25 @@ impl<'a> Survey<'a> {
         let most = self.settings.iter().max_by_key(|(_, count)| **count);
         let given = self.conventions.tenant_setting.as_deref();
         given.or(most.map(|(name, _)| name.as_str())).unwrap_or(SETTING_DEFAULT)
+    }
+
+    /// The policy asks `rowhouse.tenant()`, and no setting.
+    pub fn asks_seal(&self, read: &Read<'_>) -> bool {
+        self.seal.is_some_and(|oid| read.policy.calls.contains(&oid)) && !self.reads_plain(read)
+    }
+
+    /// The policy reads a setting, itself or through a function of users'.
+    pub fn reads_plain(&self, read: &Read<'_>) -> bool {
+        read.expressions().any(|one| !one.settings().is_empty())
+            || self.sources(read.policy).any(|one| !one.settings().is_empty())
+    }
+
+    /// What the functions of users' that a policy calls do, `rowhouse.tenant()` excepted: it reads
+    /// a setting and believes none.
+    fn sources(&self, policy: &'a Policy) -> impl Iterator<Item = Expression> {
+        let others = policy.calls.iter().filter(|oid| Some(**oid) != self.seal);
+        let functions = others.filter_map(|oid| self.catalog.functions.get(oid));
+        functions.map(|function| Expression::parse(&function.source))
     }
 
     /// A function's name without its arguments, as expressions call it.
@@ -215,9 +245,7 @@ impl<'a> Survey<'a> {
 
     fn settings_of(&self, policy: &'a Policy) -> BTreeSet<String> {
         let read = self.read(policy);
-        let functions = policy.calls.iter().filter_map(|oid| self.catalog.functions.get(oid));
-        let sources: Vec<Expression> =
-            functions.map(|function| Expression::parse(&function.source)).collect();
+        let sources: Vec<Expression> = self.sources(policy).collect();
         read.expressions()
             .chain(&sources)
             .flat_map(|expression| expression.settings())

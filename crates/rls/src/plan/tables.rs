@@ -67,8 +67,17 @@ fn column_itself(draft: &mut Draft<'_>, table: &Relation, column: &Column) {
         draft.survey.catalog.foreign_keys.iter().any(|key| {
             key.referenced == table.oid && key.referenced_columns.contains(&column.number)
         });
+    let value = draft.survey.context_value(table.oid, column);
+    let plain = column.default.as_ref().filter(|text| text.contains("current_setting("));
+    if let Some(plain) = plain.filter(|_| draft.survey.sealed) {
+        draft.together(
+            name,
+            "no setting decides whose a row is",
+            format!("alter table {name} alter column {tenant} set default {value}"),
+            format!("alter table {name} alter column {tenant} set default {plain}"),
+        );
+    }
     if column.default.is_none() && !column.identity && !column.generated && !is_list_of_tenants {
-        let value = draft.survey.context_value(table.oid, column);
         draft.together(
             name,
             "an INSERT need not name the tenant",
@@ -89,18 +98,33 @@ fn column_itself(draft: &mut Draft<'_>, table: &Relation, column: &Column) {
 /// The policies of the wanted shape, as far as the table has none that do the same.
 fn policies(draft: &mut Draft<'_>, table: &Relation, condition: &str) {
     let name = &table.name;
-    let found = draft.survey.policies(table.oid);
+    let survey = draft.survey;
+    let mut found = survey.policies(table.oid);
+    if survey.sealed {
+        found.retain(|read| !replaced(draft, table, read));
+    }
     let restricts = |read: &Read<'_>| {
-        let around = read.surroundings();
-        let using = read.using.as_ref().is_some_and(|one| one.restricts(&around));
-        let check = read.check.as_ref().is_none_or(|one| one.restricts(&around));
-        read.policy.command == PolicyCommand::All && read.policy.applies && using && check
+        let sealed = !survey.sealed || survey.asks_seal(read) || !read.policy.reads.is_empty();
+        let all = read.policy.command == PolicyCommand::All && read.policy.applies;
+        sealed && all && is_tight(read)
+    };
+    // The token is checked once for each policy that asks. Above a floor that asks, one that does
+    // not is enough.
+    let waves = |read: &Read<'_>| {
+        let all = read.policy.command == PolicyCommand::All && read.policy.applies;
+        survey.sealed && all && read.policy.using.as_deref() == Some("true")
     };
     let has = |permissive: bool| {
-        found.iter().any(|read| read.policy.permissive == permissive && restricts(read))
+        found.iter().any(|read| {
+            read.policy.permissive == permissive && (restricts(read) || permissive && waves(read))
+        })
+    };
+    let access = match survey.sealed && draft.intent.shape == Shape::Floor {
+        true => "true",
+        false => condition,
     };
     let taken: BTreeSet<&str> = found.iter().map(|read| read.policy.name.as_str()).collect();
-    let create = |policy: &str, kind: &str| {
+    let create = |policy: &str, kind: &str, condition: &str| {
         let policy = free_name(policy, &taken);
         (
             format!(
@@ -111,11 +135,11 @@ fn policies(draft: &mut Draft<'_>, table: &Relation, condition: &str) {
         )
     };
     if !has(true) {
-        let (sql, revert) = create(ACCESS, "permissive");
+        let (sql, revert) = create(ACCESS, "permissive", access);
         draft.together(name, "a tenant reaches its own rows", sql, revert);
     }
     if draft.intent.shape == Shape::Floor && !has(false) {
-        let (sql, revert) = create(FLOOR, "restrictive");
+        let (sql, revert) = create(FLOOR, "restrictive", condition);
         draft.together(name, "and no others, whatever policies are added later", sql, revert);
     } else if draft.intent.shape == Shape::Plain {
         for read in &found {
@@ -131,6 +155,50 @@ fn policies(draft: &mut Draft<'_>, table: &Relation, condition: &str) {
             }
         }
     }
+}
+
+fn is_tight(read: &Read<'_>) -> bool {
+    let around = read.surroundings();
+    let using = read.using.as_ref().is_some_and(|one| one.restricts(&around));
+    using && read.check.as_ref().is_none_or(|one| one.restricts(&around))
+}
+
+/// Takes off a policy that compares with a plain setting: in a sealed database none decides.
+fn replaced(draft: &mut Draft<'_>, table: &Relation, read: &Read<'_>) -> bool {
+    if !draft.survey.reads_plain(read) {
+        return false;
+    }
+    let (name, policy) = (&table.name, &read.policy.name);
+    if !is_tight(read) {
+        draft.remark(
+            name,
+            format!("policy {policy} reads a setting that any SQL can change: rewrite or drop it"),
+        );
+        return false;
+    }
+    let kind = if read.policy.permissive { "permissive" } else { "restrictive" };
+    let command = match read.policy.command {
+        PolicyCommand::All => "all",
+        PolicyCommand::Select => "select",
+        PolicyCommand::Insert => "insert",
+        PolicyCommand::Update => "update",
+        PolicyCommand::Delete => "delete",
+    };
+    let roles = read.policy.roles.join(", ");
+    let clause = |word: &str, text: &Option<String>| {
+        text.as_ref().map_or_else(String::new, |text| format!(" {word} ({text})"))
+    };
+    let using = clause("using", &read.policy.using);
+    let check = clause("with check", &read.policy.check);
+    draft.together(
+        name,
+        "it believes a setting that any SQL can change",
+        format!("drop policy {policy} on {name}"),
+        format!(
+            "create policy {policy} on {name} as {kind} for {command} to {roles}{using}{check}"
+        ),
+    );
+    true
 }
 
 fn wall(draft: &mut Draft<'_>, table: &Relation) {

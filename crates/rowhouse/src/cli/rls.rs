@@ -4,7 +4,7 @@ mod doctor;
 mod place;
 mod plan;
 mod prove;
-mod reader;
+pub(super) mod reader;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -199,6 +199,10 @@ pub struct Conventions {
     /// The setting that policies read. Left out: the one that most of them read.
     #[arg(long, value_name = "NAME")]
     tenant_setting: Option<String>,
+    /// The database is, or is to be, sealed: policies believe rowhouse.tenant() alone, which no SQL
+    /// can forge. Found out by itself where it is so already. docs/rls.md says what it takes.
+    #[arg(long)]
+    sealed: bool,
 }
 
 /// How findings are printed.
@@ -247,6 +251,7 @@ impl Conventions {
             tenant_columns: self.tenant_column.clone(),
             tenant_setting: self.tenant_setting.clone().or(configured),
             schemas: self.schema.clone(),
+            sealed: self.sealed,
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::case::{Case, suite};
 use crate::postgres::{Address, Direct};
 use crate::process::{self, rowhouse};
-use crate::rls::{self, flaws};
+use crate::rls::{self, FLAWS, flaws};
 use crate::stand::Stand;
 
 /// Rows for the flaws, and flaws that a catalog does not show.
@@ -101,7 +101,7 @@ fn every_flaw(stand: &Stand) {
         sql.replace("doctor_", "prove_").replace("database doctor", "database prove_flaws")
     };
     direct.query(&own(rls::PREPARE));
-    let flaws = flaws();
+    let flaws = flaws(FLAWS);
     flaws.iter().for_each(|flaw| drop(direct.query(&own(&flaw.broken))));
     direct.query(ROWS);
     let before = state(&mut direct);

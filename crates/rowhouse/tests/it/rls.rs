@@ -1,5 +1,7 @@
 //! `rowhouse rls`: on a database with every flaw once, and on its mended twin.
 
+mod seal;
+
 use std::collections::BTreeSet;
 use std::process::Output;
 
@@ -14,7 +16,7 @@ use crate::stand::Stand;
 /// What makes the database of the flaws.
 pub const PREPARE: &str = include_str!("rls/prepare.sql");
 /// The flaws, each with what mends it.
-const FLAWS: &str = include_str!("rls/flaws.sql");
+pub const FLAWS: &str = include_str!("rls/flaws.sql");
 /// A database that nobody has thought of tenants in.
 const RAW: &str = include_str!("rls/raw.sql");
 /// All that `apply` may change, as text.
@@ -34,7 +36,8 @@ const STATE: &str = "
 
 /// The trials.
 pub fn cases() -> Vec<Case> {
-    suite(
+    let mut cases = seal::cases();
+    cases.extend(suite(
         "rls",
         &[
             ("every_flaw_is_named_and_its_mended_twin_is_well", every_flaw),
@@ -48,7 +51,8 @@ pub fn cases() -> Vec<Case> {
             ("other_engines_get_what_they_accept", other_engines),
             ("a_configuration_names_place_and_role", a_configuration),
         ],
-    )
+    ));
+    cases
 }
 
 /// One case of the file.
@@ -64,11 +68,11 @@ pub struct Flaw {
     pub mended: String,
 }
 
-/// All of them.
-pub fn flaws() -> Vec<Flaw> {
+/// The cases of a file.
+pub fn flaws(file: &str) -> Vec<Flaw> {
     let mut flaws: Vec<Flaw> = Vec::new();
     let (mut in_head, mut in_mended) = (false, false);
-    for line in FLAWS.lines() {
+    for line in file.lines() {
         let named = line.strip_prefix("-- flaw ").or(line.strip_prefix("-- info "));
         if let Some(named) = named {
             if !in_head {
@@ -127,7 +131,7 @@ fn every_flaw(stand: &Stand) {
     address.query("postgres", "create role doctor_app login; create role doctor_other");
     let mut direct = address.connect("doctor");
     direct.query(PREPARE);
-    let flaws = flaws();
+    let flaws = flaws(FLAWS);
     assert!(flaws.len() >= 45, "{}", flaws.len());
     for flaw in &flaws {
         direct.query(&flaw.broken);

@@ -38,12 +38,15 @@ pub fn make(server: &Address) {
     server.query("it", TABLES);
 }
 
+/// The owner of sealed databases' keys is there before any of them, so that no trial that takes one
+/// back takes the role along.
 const ROLES: &str = "
     create role it_app login password 'it_app';
     create role it_reader login password 'it_reader';
     create role it_owner login password 'it_owner';
     create role it_counted login password 'it_counted';
     create role it_member nologin;
+    create role rowhouse_seal nologin;
     grant it_member to it_app;
 ";
 

@@ -18,7 +18,7 @@ const JOURNAL: &str = "rowhouse.rls_change";
 /// The journal's table, made by whoever applies and nobody else's.
 const MAKE_JOURNAL: &str = "
     create schema if not exists rowhouse;
-    revoke all on schema rowhouse from public;
+    revoke create on schema rowhouse from public;
     create table if not exists rowhouse.rls_change (
         id bigint generated always as identity primary key,
         changed_at timestamptz not null default now(),

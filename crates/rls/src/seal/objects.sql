@@ -1,11 +1,11 @@
--- The objects of the sealed context, in the schema rowhouse. `plan --sealed` cuts this file at the
--- lines that begin with `--- `, each naming one object, and plans those that are missing or differ.
+-- The objects of the sealed context, in the schema rowhouse. `plan --sealed` cuts this file
+-- at the lines of three hyphens, which name an object each, and plans what is missing or differs.
 --
 -- What holds for all functions: they are called by whoever writes the tenants' SQL. They run as
 -- rowhouse_seal, which owns what stands here and nothing else. No key is ever in a variable or a
 -- constant of a statement: debug_print_plan, which every role may switch on, shows those.
 
---- key table
+--- table seal_key
 create table rowhouse.seal_key (
     id int primary key,
     inner_key bytea not null,
@@ -13,7 +13,7 @@ create table rowhouse.seal_key (
     created_at timestamptz not null default now(),
     check (id >= 1 and length(inner_key) = 64 and length(outer_key) = 64)
 )
---- session table
+--- table seal_session
 create unlogged table rowhouse.seal_session (
     pid int primary key,
     key_id int not null references rowhouse.seal_key on delete cascade,
