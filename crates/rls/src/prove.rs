@@ -12,6 +12,7 @@ mod keys;
 pub mod report;
 mod rows;
 pub mod sample;
+pub mod scratch;
 mod target;
 
 use std::collections::BTreeSet;

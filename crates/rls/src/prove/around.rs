@@ -147,6 +147,7 @@ fn of_view(view: &Relation, name: &'static str) -> Attempt {
         privileged: view.allows("SELECT"),
         writes: false,
         ways: Ways::Both,
+        alone: false,
     }
 }
 
@@ -209,6 +210,7 @@ pub(super) fn functions(survey: &Survey<'_>, nobody: &Nobody, attempts: &mut Vec
             privileged: true,
             writes: true,
             ways: Ways::Both,
+            alone: false,
         });
     }
 }

@@ -281,4 +281,6 @@ pub struct Attempt {
     pub writes: bool,
     /// Where it is tried.
     pub ways: Ways,
+    /// It reads a table and nothing else, and may also be sent outside of a transaction.
+    pub alone: bool,
 }

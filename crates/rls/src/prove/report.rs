@@ -25,7 +25,7 @@ pub struct Tried {
 }
 
 /// What a proof was made of.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// `server_version`.
     pub server: String,
@@ -45,6 +45,8 @@ pub struct Facts {
     pub ways: Vec<Way>,
     /// Nothing was to be written.
     pub read_only: bool,
+    /// It was made on a copy, with made-up rows.
+    pub scratch: bool,
     /// Statements that were sent, on all ways.
     pub statements: u64,
     /// Transactions that wrote, and how many of them did not end in a rollback.
@@ -269,9 +271,10 @@ fn summary(proof: &Proof, text: &mut String) {
         .collect();
     let _ = writeln!(
         text,
-        "\n{}: {} attempts as {} {} on PostgreSQL {}, {} statements: {} crossed, {} held, {} \
+        "\n{}{}: {} attempts as {} {} on PostgreSQL {}, {} statements: {} crossed, {} held, {} \
          refused, {} open, {} not proven",
         facts.database,
+        if facts.scratch { " (a copy with made-up rows)" } else { "" },
         proof.tried.len(),
         facts.role,
         ways.join(" and "),
@@ -326,6 +329,7 @@ pub fn json(proof: &Proof, alias: Alias<'_>) -> Value {
         "settings": facts.settings,
         "ways": facts.ways,
         "read_only": facts.read_only,
+        "scratch": facts.scratch,
         "tenants": tenants,
         "tenants_hashed": alias.is_some(),
         "counts": {

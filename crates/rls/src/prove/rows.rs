@@ -98,7 +98,7 @@ fn reads(target: &Target<'_>, pair: Pair<'_>, attempts: &mut Vec<Attempt>) {
     let select = |name, statement: Statement| {
         target.against(pair, Command::Select, name, READS, (statement, Expect::NoRows))
     };
-    attempts.push(select("asks for its rows", asked.clone()));
+    attempts.push(Attempt { alone: true, ..select("asks for its rows", asked.clone()) });
     if let Some(column) = target.tenant {
         let mut draft = Draft::default();
         let own = draft.value(column, Some(pair.attacker.tenant.clone()), Whose::Attacker);
@@ -107,7 +107,8 @@ fn reads(target: &Target<'_>, pair: Pair<'_>, attempts: &mut Vec<Attempt>) {
             "select 1 from (select {name} from {table} limit {LOOK_ROWS_MAX}) looked where {name} \
              is distinct from {own} limit 1"
         );
-        attempts.push(select("looks whose rows it is given", draft.done(sql)));
+        let looks = select("looks whose rows it is given", draft.done(sql));
+        attempts.push(Attempt { alone: true, ..looks });
     }
     let declared = format!("declare rowhouse_prove no scroll cursor for {}", asked.sql);
     let declare = Statement { sql: declared, ..asked.clone() };

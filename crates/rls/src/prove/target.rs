@@ -210,6 +210,7 @@ impl<'a> Target<'a> {
             privileged: self.table.allows(privilege),
             writes: !reads,
             ways: Ways::Both,
+            alone: false,
         }
     }
 }

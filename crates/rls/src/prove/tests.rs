@@ -1,7 +1,7 @@
 //! Attempts, out of small catalogs.
 
 use super::attempt::{Command, Parameter, Statement, Step};
-use super::report::{Facts, Proof, Remains, Tried, json, text};
+use super::report::{Facts, Proof, Tried, json, text};
 use super::sample::{Sample, SampledTenant, subjects};
 use super::*;
 use crate::catalog::{Column, ForeignKey, Index, Relation};
@@ -188,11 +188,9 @@ fn a_report_shows_tenants_to_nobody_who_has_not_asked() {
         ended_at: String::new(),
         database: "app".to_owned(),
         role: "app_user".to_owned(),
-        settings: Vec::new(),
         ways: vec![Way::Direct],
-        read_only: false,
         statements: 7,
-        remains: Remains::default(),
+        ..Facts::default()
     };
     let tried = found.attempts.iter().filter(|one| one.command == Command::Insert).map(crossed);
     let proof = Proof { facts, tried: tried.collect(), gaps: Vec::new(), remarks: Vec::new() };

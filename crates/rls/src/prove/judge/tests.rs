@@ -18,6 +18,7 @@ fn attempt(command: Command, expect: Expect, steps: usize, privileged: bool) -> 
         privileged,
         writes: true,
         ways: Ways::Both,
+        alone: false,
     }
 }
 

@@ -3,13 +3,13 @@
 mod direct;
 mod gateway;
 mod samples;
+mod scratch;
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac;
 use clap::{ArgGroup, Parser};
-use rowhouse_rls::catalog::Catalog;
 use rowhouse_rls::prove::attempt::{Attempt, Way};
 use rowhouse_rls::prove::judge::{Judged, Outcome, Verdict, judge};
 use rowhouse_rls::prove::report::{self, Facts, Proof, Remains, Tried};
@@ -20,10 +20,12 @@ use serde_json::Value;
 use super::place::{Configured, Place, url_login};
 use super::reader::Reader;
 use super::{Connection, Conventions};
+use crate::cli::stop::StopSignals;
 use crate::cli::{CONFIG_FILE, Failure, Format, terminal, token};
-use crate::config::{parse_duration, raw};
+use crate::config::{Login, parse_duration, raw};
 use direct::{Direct, Limits};
 use gateway::{Gateway, Mint, Named};
+use scratch::Scratch;
 
 /// Tokens live as long as a proof may take.
 const TOKEN_TTL: Duration = Duration::from_secs(3600);
@@ -76,6 +78,10 @@ pub struct Prove {
     /// Write nothing at all, not even what is rolled back: what would write is not proven.
     #[arg(long)]
     read_only: bool,
+    /// Prove on a copy of the database, with made-up rows where there are none of two tenants. It
+    /// is dropped afterwards. Nobody may be connected to the database, and no gateway leads there.
+    #[arg(long, conflicts_with_all = ["http", "read_only"])]
+    scratch: bool,
     /// Also call functions without arguments that run with their owner's rights.
     #[arg(long)]
     call_functions: bool,
@@ -101,20 +107,51 @@ struct Ways {
 
 /// What was read before anything is tried.
 struct Ground {
-    catalog: Catalog,
     settings: Vec<String>,
     found: Attempts,
+}
+
+/// Who asks, who attacks, and where.
+struct Parties {
+    place: Place,
+    app: Option<Login>,
+    gateway: Option<Gateway>,
+    /// What the database is called, whatever its copy is.
+    database: String,
 }
 
 /// Tries everything, and reports.
 pub async fn run(arguments: &Prove) -> Result<(), Failure> {
     let began_at = now()?;
+    let mut parties = parties(arguments).await?;
+    let proof = if arguments.scratch {
+        let mut signals = StopSignals::listen()?;
+        let copy = Scratch::make(&parties.place.login).await?;
+        parties.place.login = copy.login(&parties.place.login);
+        parties.app = parties.app.map(|login| copy.login(&login));
+        let made = tokio::select! {
+            made = prove(arguments, parties, began_at) => made,
+            () = signals.next() => Err(Failure::new("stopped")),
+        };
+        copy.drop().await?;
+        made?
+    } else {
+        prove(arguments, parties, began_at).await?
+    };
+    print(arguments, &proof)?;
+    if proof.crossed() { Err(Failure(Vec::new())) } else { Ok(()) }
+}
+
+async fn parties(arguments: &Prove) -> Result<Parties, Failure> {
     let mut named = arguments.connection.clone();
     if let Some(directory) = &arguments.data_dir {
         named.config = Some(directory.join(CONFIG_FILE));
     }
     let place = Place::find(&named).await?;
-    let mut ways = Ways { direct: None, gateway: gateway(arguments, &place).await? };
+    let gateway = match arguments.scratch {
+        true => None,
+        false => gateway(arguments, &place).await?,
+    };
     let app = match (&arguments.app_database_url, &place.configured) {
         (Some(url), _) => Some(url_login(Some(url))?),
         (None, Some(configured)) => {
@@ -123,29 +160,38 @@ pub async fn run(arguments: &Prove) -> Result<(), Failure> {
         }
         (None, None) => None,
     };
+    let database = place.login.database.clone();
+    Ok(Parties { place, app, gateway, database })
+}
+
+async fn prove(arguments: &Prove, parties: Parties, began_at: String) -> Result<Proof, Failure> {
+    let Parties { place, app, gateway, database } = parties;
     let role = place.app_role.as_deref().or(app.as_ref().map(|login| login.role.as_str()));
     let role = role.unwrap_or(&place.login.role).to_owned();
     let mut reader = Reader::connect(&place.login).await?;
     if !reader.has_role(&role).await? {
         return Err(reader.no_role(&role));
     }
-    let ground = survey(arguments, &place, &mut reader, &role).await?;
+    let Ground { settings, found } = survey(arguments, &place, &mut reader, &role).await?;
+    let mut ways = Ways { direct: None, gateway };
     if let Some(login) = app {
-        let limits = Limits {
-            statement_timeout: arguments.statement_timeout,
-            lock_timeout: arguments.lock_timeout,
-            read_only: arguments.read_only,
-        };
         let names: Result<Vec<SettingName>, _> =
-            ground.settings.iter().map(|name| SettingName::parse(name)).collect();
-        ways.direct = Some(Direct::connect(login, names?, limits).await?);
+            settings.iter().map(|name| SettingName::parse(name)).collect();
+        ways.direct = Some(Direct::connect(login, names?, arguments.limits()).await?);
     }
-    let Ground { catalog, settings, found } = ground;
     let tried = attack(arguments, &mut ways, found.attempts).await?;
-    let facts = facts(arguments, &mut reader, &catalog, &ways, settings, began_at).await?;
-    let proof = Proof { facts, tried, gaps: found.gaps, remarks: found.remarks };
-    print(arguments, &proof)?;
-    if proof.crossed() { Err(Failure(Vec::new())) } else { Ok(()) }
+    let facts = Facts {
+        rowhouse: env!("CARGO_PKG_VERSION"),
+        began_at,
+        database,
+        role,
+        settings,
+        ways: ways.taken(),
+        read_only: arguments.read_only,
+        scratch: arguments.scratch,
+        ..afterwards(&mut reader, &ways).await?
+    };
+    Ok(Proof { facts, tried, gaps: found.gaps, remarks: found.remarks })
 }
 
 /// The catalog, the tenants, the attempts.
@@ -158,7 +204,12 @@ async fn survey(
     let catalog = reader.catalog(role).await?;
     let conventions = arguments.conventions.value(place);
     let most = usize::from(arguments.tenants);
-    let samples = samples::take(reader, &catalog, &conventions, most).await?;
+    let mut samples = samples::take(reader, &catalog, &conventions, most).await?;
+    let mut remarks = Vec::new();
+    if arguments.scratch {
+        remarks = scratch::fill(reader, &catalog, &conventions, &samples).await?;
+        samples = samples::take(reader, &catalog, &conventions, most).await?;
+    }
     let given = match &arguments.conventions.tenant_setting {
         Some(setting) => vec![setting.clone()],
         None => place.tenant_settings.clone(),
@@ -169,14 +220,15 @@ async fn survey(
         nobody: samples::nobodies(&catalog, &conventions, &samples),
         call_functions: arguments.call_functions,
     };
-    let found = attempts(&catalog, &conventions, &samples, &intent);
+    let mut found = attempts(&catalog, &conventions, &samples, &intent);
+    found.remarks.extend(remarks);
     if found.attempts.is_empty() && found.gaps.is_empty() {
         return Err(Failure::new(format!(
             "database {} has no table with a tenant column: name it with --tenant-column",
             catalog.server.database
         )));
     }
-    Ok(Ground { catalog, settings, found })
+    Ok(Ground { settings, found })
 }
 
 /// The door of the gateway, if one is named or runs in the data directory.
@@ -201,7 +253,7 @@ async fn gateway(arguments: &Prove, place: &Place) -> Result<Option<Gateway>, Fa
     };
     let ca_file = arguments.http_ca_file.as_deref();
     let mint = mint(configured)?;
-    Gateway::connect(&url, ca_file, named, mint, arguments.read_only).await.map(Some)
+    Gateway::connect(&url, ca_file, named, mint, arguments.limits()).await.map(Some)
 }
 
 fn mint(configured: &Configured) -> Result<Mint, Failure> {
@@ -246,8 +298,8 @@ async fn attack(
             && let Some(outcome) = gateway.attempt(&attempt).await?
         {
             let mut outcomes = vec![outcome];
-            // In a transaction of its own nothing is rolled back: only for what can only read.
-            if !attempt.writes && !arguments.read_only {
+            // In a transaction of its own nothing is rolled back.
+            if attempt.alone && !arguments.read_only {
                 outcomes.extend(gateway.alone(&attempt).await?);
             }
             tried.push(judged(&attempt, Way::Gateway, &outcomes));
@@ -270,6 +322,16 @@ fn judged(attempt: &Attempt, way: Way, outcomes: &[Outcome]) -> Tried {
     Tried { attempt: attempt.clone(), way, judged, sqlstate }
 }
 
+impl Prove {
+    fn limits(&self) -> Limits {
+        Limits {
+            statement_timeout: self.statement_timeout,
+            lock_timeout: self.lock_timeout,
+            read_only: self.read_only,
+        }
+    }
+}
+
 impl Ways {
     fn taken(&self) -> Vec<Way> {
         let direct = self.direct.as_ref().map(|_| Way::Direct);
@@ -278,14 +340,8 @@ impl Ways {
     }
 }
 
-async fn facts(
-    arguments: &Prove,
-    reader: &mut Reader,
-    catalog: &Catalog,
-    ways: &Ways,
-    settings: Vec<String>,
-    began_at: String,
-) -> Result<Facts, Failure> {
+/// What is known when everything was tried.
+async fn afterwards(reader: &mut Reader, ways: &Ways) -> Result<Facts, Failure> {
     let mut transactions = Vec::new();
     let mut statements = 0;
     if let Some(direct) = &ways.direct {
@@ -301,16 +357,10 @@ async fn facts(
     let version = version.into_iter().next().and_then(|row| row.into_iter().next().flatten());
     Ok(Facts {
         server: version.unwrap_or_default(),
-        rowhouse: env!("CARGO_PKG_VERSION"),
-        began_at,
         ended_at: now()?,
-        database: catalog.server.database.clone(),
-        role: catalog.server.role.clone(),
-        settings,
-        ways: ways.taken(),
-        read_only: arguments.read_only,
         statements,
         remains: Remains { transactions: transactions.len(), not_rolled_back },
+        ..Facts::default()
     })
 }
 

@@ -184,3 +184,57 @@ pub fn held_by_policies(stand: &Stand) {
     assert!(reason.contains("log in as a role that sees all of them"), "{reason}");
     assert_eq!(cells(&proof, "held"), BTreeSet::new());
 }
+
+/// Every kind of column, in tables without rows: one behind policies, one without.
+const EMPTY: &str = "
+    create type mood as enum ('sad', 'happy');
+    create table tenants (id uuid primary key, name varchar(3) not null);
+    create table item (
+        tenant_id uuid not null references tenants, id bigint generated always as identity,
+        mood mood not null, tags text[] not null, at timestamptz not null, extra jsonb not null,
+        price numeric(6, 2) not null check (price >= 0), primary key (tenant_id, id)
+    );
+    create table line (tenant_id uuid not null, item bigint not null, body text,
+        foreign key (tenant_id, item) references item (tenant_id, id));
+    create table strange (tenant_id uuid not null, body text not null check (body = 'a secret'));
+    alter table item enable row level security;
+    create policy own on item
+        using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    grant select, insert, update, delete on all tables in schema public to app_user";
+
+pub fn scratch(stand: &Stand) {
+    let name = "prove_scratch";
+    let mut at = rls::database(stand, name);
+    let address = &stand.cluster().address;
+    at.extend(app(address, "app_user", name));
+    let mut direct = address.connect(name);
+    direct.query(EMPTY);
+    let before = state(&mut direct);
+    let gaps = |proof: &Value| proof["gaps"].as_array().unwrap().len();
+    assert_eq!(gaps(&report(&at, &[])), 4);
+    let busy = prove(&at, &["--scratch"]);
+    let told = String::from_utf8(busy.stderr).unwrap();
+    assert!(told.contains("nobody is connected"), "{told}");
+
+    drop(direct);
+    wait::until_true("the sessions end", Duration::from_secs(60), || {
+        let all = format!("select count(*) from pg_stat_activity where datname = '{name}'");
+        address.query("postgres", &all)[0][0].as_deref() == Some("0")
+    });
+    let proof = report(&at, &["--scratch"]);
+    let read = |table: &str| (format!("public.{table}"), "select".to_owned());
+    let (crossed, held) = (cells(&proof, "crossed"), cells(&proof, "held"));
+    assert!(held.contains(&read("item")) && crossed.contains(&read("line")), "{proof:#}");
+    assert_eq!(
+        proof["gaps"],
+        json!([{
+            "object": "public.strange", "reason": "it has no rows",
+        }])
+    );
+    assert!(proof["remarks"].to_string().contains("made up in public.strange"), "{proof:#}");
+    assert_eq!((&proof["database"], &proof["scratch"]), (&json!(name), &json!(true)));
+    assert_eq!(state(&mut address.connect(name)), before, "something was left behind");
+    let copies = "select count(*) from pg_database where datname like 'rowhouse_prove_%'";
+    assert_eq!(address.query("postgres", copies)[0][0].as_deref(), Some("0"));
+    address.query("postgres", &format!("drop database {name} with (force)"));
+}

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 
+use super::direct::Limits;
 use crate::cli::Failure;
 use crate::net::{Stream, read_roots, system_roots};
 
@@ -56,7 +57,7 @@ pub struct Gateway {
     mint: Mint,
     tokens: BTreeMap<String, String>,
     sender: Option<SendRequest<Full<Bytes>>>,
-    read_only: bool,
+    limits: Limits,
     /// Statements that were sent.
     pub statements: u64,
     /// Transactions that have written something.
@@ -70,7 +71,7 @@ impl Gateway {
         ca_file: Option<&Path>,
         named: Named,
         mint: Mint,
-        read_only: bool,
+        limits: Limits,
     ) -> Result<Gateway, Failure> {
         let wrong = || Failure::new(format!("--http {url} cannot be used: write http://HOST:PORT"));
         let parsed: Uri = url.parse().map_err(|_| wrong())?;
@@ -91,7 +92,7 @@ impl Gateway {
             mint,
             tokens,
             sender: None,
-            read_only,
+            limits,
             statements,
             transactions,
         };
@@ -138,10 +139,12 @@ impl Gateway {
             return Ok(Outcome { answers: Vec::new(), failure: Some(reason(&begun.1)) });
         };
         let mut outcome = Outcome::default();
-        if self.read_only {
-            let read_only = Statement::plain("set transaction read only");
-            self.step(token, Some(&id), &read_only, &mut outcome).await?;
-            outcome.answers.clear();
+        for (limit, must_hold) in self.limits() {
+            let mut limited = Outcome::default();
+            self.step(token, Some(&id), &Statement::plain(limit), &mut limited).await?;
+            // A gateway that lets tenants set nothing has limits of its own.
+            let counts = |failed: &Failed| must_hold || failed.sqlstate != "42501";
+            outcome.failure = outcome.failure.or(limited.failure.filter(counts));
         }
         for step in &attempt.steps {
             let Step::Run(statement) = step else { continue };
@@ -149,7 +152,7 @@ impl Gateway {
                 self.step(token, Some(&id), statement, &mut outcome).await?;
             }
         }
-        if attempt.writes && !self.read_only && outcome.failure.is_none() {
+        if attempt.writes && !self.limits.read_only && outcome.failure.is_none() {
             let mut written = Outcome::default();
             self.step(token, Some(&id), &Statement::plain(WRITTEN), &mut written).await?;
             let id = written.answers.first().and_then(|one| one.rows.first()?.first()?.clone());
@@ -160,6 +163,19 @@ impl Gateway {
         // A transaction that the gateway has ended already is rolled back all the same.
         self.call(token, "/RollbackTransaction", body).await?;
         Ok(outcome)
+    }
+
+    /// What a transaction begins with, and whether it may be missing.
+    fn limits(&self) -> Vec<(String, bool)> {
+        let Limits { statement_timeout, lock_timeout, read_only } = self.limits;
+        let mut limits = vec![
+            (format!("set local statement_timeout = {}", statement_timeout.as_millis()), false),
+            (format!("set local lock_timeout = {}", lock_timeout.as_millis()), false),
+        ];
+        if read_only {
+            limits.push(("set transaction read only".to_owned(), true));
+        }
+        limits
     }
 
     async fn step(
