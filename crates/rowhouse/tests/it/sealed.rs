@@ -1,7 +1,9 @@
 //! Sealed databases: tenants whose SQL is anybody's see their rows, and no way to others'.
 
 mod database;
+mod keys;
 mod lanes;
+mod tokens;
 
 use crate::case::{Case, suite};
 
@@ -18,6 +20,12 @@ pub fn cases() -> Vec<Case> {
             ("transactions", lanes::transactions),
             ("what_is_ours_is_set_without_set_config", lanes::ours_without_set_config),
             ("app_and_admin", lanes::app_and_admin),
+            ("forged_and_stolen_tokens", tokens::forged_and_stolen_tokens),
+            ("keys_are_out_of_reach", tokens::keys_are_out_of_reach),
+            ("errors_tell_no_values", tokens::errors_tell_no_values),
+            ("rotation_under_load", keys::rotation_under_load),
+            ("a_file_that_cannot_be_used", keys::a_file_that_cannot_be_used),
+            ("a_key_that_is_refused", keys::a_key_that_is_refused),
         ],
     )
 }

@@ -1,10 +1,15 @@
 //! The sealed database of the trials, and the gateway before it.
 
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rowhouse::config::{SealKeys, StoredKey};
+use rowhouse_tenancy::seal::{SealKey, SealKeyId};
+
 use crate::folder::Folder;
 use crate::gateway::{Gateway, configuration};
 use crate::person::{self, Person};
-use crate::postgres::{Address, SUPERUSER};
-use crate::process::{self, rowhouse};
+use crate::postgres::{Address, Direct};
 use crate::schema;
 
 /// The database.
@@ -31,16 +36,24 @@ impl Stage {
         let mut direct = address.connect(DATABASE);
         direct.query(TABLES);
         let folder = Folder::new("sealed");
-        seal(address, &folder);
-        // One thing stays open, for the view by which a trial looks what a connection keeps.
-        direct.query(&format!("grant execute on function pg_prepared_statement() to {ROLE}"));
-        let gateway = gateway(address, &folder, &[("POOL__SHARDS", "2")]);
+        seal(&mut direct, &folder);
+        let gateway = gateway(address, &folder.file("keys.json"), &[("POOL__SHARDS", "2")]);
         Stage { address: address.clone(), folder, gateway }
     }
 
     /// A gateway of one's own, with settings as environment variables would give them.
     pub fn gateway(&self, settings: &[(&str, &str)]) -> Gateway {
-        gateway(&self.address, &self.folder, settings)
+        self.gateway_with(&self.keys_file(), settings)
+    }
+
+    /// The same with a keys file of one's own.
+    pub fn gateway_with(&self, keys: &Path, settings: &[(&str, &str)]) -> Gateway {
+        gateway(&self.address, keys, settings)
+    }
+
+    /// The keys file of all that have none of their own.
+    pub fn keys_file(&self) -> PathBuf {
+        self.folder.file("keys.json")
     }
 
     /// Somebody with a token for a tenant, at the shared gateway.
@@ -54,8 +67,7 @@ pub fn at(person: Person) -> Person {
     person.naming("database", DATABASE).via("sealed")
 }
 
-fn gateway(address: &Address, folder: &Folder, settings: &[(&str, &str)]) -> Gateway {
-    let keys = folder.file("keys.json");
+fn gateway(address: &Address, keys: &Path, settings: &[(&str, &str)]) -> Gateway {
     let mut text = configuration(address);
     let database = format!(
         "[[resource.database]]\nname = '{DATABASE}'\ncontext = 'sealed'\n\
@@ -88,16 +100,41 @@ const TABLES: &str = "
     insert into mail values ('tenant_2', 'secret@tenant-two.example', 2);
 ";
 
-/// As an operator does it.
-fn seal(address: &Address, folder: &Folder) {
-    let (socket, port, password) = (address.socket.display(), address.port, &address.password);
-    let url = format!("postgres://{SUPERUSER}:{password}@/{DATABASE}?host={socket}&port={port}");
-    let keys = folder.file("keys.json");
-    let (mut apply, mut rotate) = (rowhouse(), rowhouse());
-    apply.args(["rls", "apply", "--sealed", "--app-role", ROLE, "--tenant-column", "tenant"]);
-    rotate.args(["keys", "rotate", "--keys-file"]).arg(&keys);
-    for command in [&mut apply, &mut rotate] {
-        let output = process::run(command.args(["--database-url", &url]));
-        assert!(output.status.success(), "{output:?}");
+fn seal(direct: &mut Direct, folder: &Folder) {
+    direct.query(&format!(
+        "
+        create role rowhouse_seal nologin;
+        create schema rowhouse authorization rowhouse_seal;
+        grant usage on schema rowhouse to {ROLE};
+        set role rowhouse_seal"
+    ));
+    let text = include_str!("../../../../rls/src/plan/sealed.sql");
+    for part in text.split("\n--- ").skip(1) {
+        let (_, sql) = part.split_once('\n').unwrap();
+        direct.query(sql);
     }
+    direct.query("reset role");
+    direct.query("revoke execute on function set_config from public");
+    direct.query("grant execute on function set_config to rowhouse_seal");
+    for table in ["note", "mail"] {
+        direct.query(&format!(
+            "
+        alter table {table} alter tenant set default rowhouse.tenant();
+        create policy own on {table} using (tenant = (select rowhouse.tenant()))
+            with check (tenant = (select rowhouse.tenant()));
+        alter table {table} enable row level security;
+        alter table {table} force row level security;
+        grant select, insert, update, delete on {table} to {ROLE}"
+        ));
+    }
+    direct.query(&format!("revoke temp on database {DATABASE} from public"));
+    let key = SealKey::new(SealKeyId::FIRST, [42; 32]);
+    let pads = key.pads();
+    direct.query(&format!(
+        "insert into rowhouse.seal_key values (1, '\\x{}', '\\x{}')",
+        pads.inner.expose(),
+        pads.outer.expose()
+    ));
+    let keys = SealKeys::first(StoredKey { key, created: Timestamp::UNIX_EPOCH });
+    keys.write(&folder.file("keys.json")).unwrap();
 }

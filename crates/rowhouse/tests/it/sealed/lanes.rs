@@ -12,7 +12,8 @@ use crate::stand::Stand;
 
 /// Enough runs for a statement that is clean and fast to get into the fast lane.
 const OFTEN: usize = 8;
-const NOTES: &str = "select body from note order by id";
+/// What everybody asks for.
+pub const NOTES: &str = "select body from note order by id";
 
 fn notes(answer: Answer) -> Vec<String> {
     let rows = answer.ok().json()["records"].clone();
@@ -20,8 +21,9 @@ fn notes(answer: Answer) -> Vec<String> {
     texts.map(|row| row[0]["stringValue"].as_str().unwrap_or("NULL").to_owned()).collect()
 }
 
+/// Insists that somebody sees all of its notes and nobody else's.
 #[track_caller]
-fn sees_its_own(answer: Answer, tenant: &str) {
+pub fn sees_its_own(answer: Answer, tenant: &str) {
     let own: Vec<String> = (1..=3).map(|i| format!("note {i} of {tenant}")).collect();
     assert_eq!(notes(answer), own);
 }
@@ -152,9 +154,11 @@ pub fn ours_without_set_config(stand: &Stand) {
     let transaction = person.begin();
     assert_eq!(path(transaction.sql("show search_path")), "of_mine");
     transaction.commit().ok();
-    for call in [person.sql(NOTES), person.begin().sql(NOTES)] {
+    let transaction = person.begin();
+    for call in [person.sql(NOTES), transaction.sql(NOTES)] {
         sees_its_own(call.with("continueAfterTimeout", true).run(), "tenant_4");
     }
+    transaction.commit().ok();
     person.execute("select set_config('app.x', '1', true)").fails("DatabaseErrorException", "");
 }
 

@@ -1,0 +1,140 @@
+//! Keys that come and go while tenants are there: nobody's request fails.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rowhouse::config::{SealKeys, StoredKey};
+use rowhouse_tenancy::seal::SealKey;
+
+use super::database::{DATABASE, at};
+use super::lanes::{NOTES, sees_its_own};
+use crate::folder::Folder;
+use crate::stand::Stand;
+use crate::wait;
+
+/// The gateway looks at its file every two seconds; the machine may be busy.
+const SOON: Duration = Duration::from_secs(40);
+
+/// A new key, and the old one taken away, while eight tenants ask as fast as they can.
+pub fn rotation_under_load(stand: &Stand) {
+    let stage = stand.sealed();
+    let gateway = stage.gateway(&[("POOL__SHARDS", "1")]);
+    let mut direct = stage.address.connect(DATABASE);
+    let (stop, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for number in 1..=8 {
+            let (gateway, stop, answered) = (&gateway, &stop, &answered);
+            scope.spawn(move || {
+                let tenant = format!("tenant_{number}");
+                let person = at(gateway.tenant(&tenant));
+                while !stop.load(Ordering::Relaxed) {
+                    sees_its_own(person.execute(NOTES), &tenant);
+                    if number % 4 == 0 {
+                        let transaction = person.begin();
+                        sees_its_own(transaction.execute(NOTES), &tenant);
+                        sees_its_own(transaction.execute(NOTES), &tenant);
+                        transaction.commit().ok();
+                    }
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        // However this ends, the others stop.
+        let _stop = StopAtEnd(&stop);
+        let enough =
+            |count| wait::until_true("answers", SOON, || answered.load(Ordering::Relaxed) > count);
+        enough(100);
+        let old_person = at(gateway.tenant("tenant_9"));
+        let old_transaction = old_person.begin();
+        let old = SealKeys::read(&stage.keys_file()).unwrap().unwrap();
+        let new = rotate(&mut direct, &stage.keys_file());
+        let id = f64::from(new.current().get());
+        wait::until_true("the new key", SOON, || gateway.metric("rowhouse_seal_key", "") == id);
+        // A transaction goes on as long as its key is there.
+        sees_its_own(old_transaction.execute(NOTES), "tenant_9");
+        old_transaction.commit().ok();
+        let registered = format!(
+            "select count(*) from rowhouse.seal_session s join pg_stat_activity a using (pid)
+             where a.datname = current_database() and s.key_id = {}",
+            old.current()
+        );
+        wait::until_true("everybody has the new key", SOON, || direct.value(&registered) == "0");
+        direct.query(&format!("delete from rowhouse.seal_key where id = {}", old.current()));
+        enough(answered.load(Ordering::Relaxed) + 100);
+    });
+}
+
+struct StopAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn rotate(direct: &mut crate::postgres::Direct, file: &std::path::Path) -> SealKeys {
+    let mut keys = SealKeys::read(file).unwrap().unwrap();
+    let id = keys.next_id().unwrap();
+    let key = SealKey::new(id, [u8::try_from(id.get()).unwrap(); 32]);
+    let pads = key.pads();
+    direct.query(&format!(
+        "insert into rowhouse.seal_key values ({id}, '\\x{}', '\\x{}')",
+        pads.inner.expose(),
+        pads.outer.expose()
+    ));
+    keys.add(StoredKey { key, created: Timestamp::now() });
+    keys.write(file).unwrap();
+    keys
+}
+
+/// A file that is gone, broken or everybody's: the key in use goes on, and the log says so.
+pub fn a_file_that_cannot_be_used(stand: &Stand) {
+    let stage = stand.sealed();
+    let folder = Folder::new("sealed-copy");
+    let file = folder.file("keys.json");
+    let keys = SealKeys::read(&stage.keys_file()).unwrap().unwrap();
+    keys.write(&file).unwrap();
+    let gateway = stage.gateway_with(&file, &[("POOL__SHARDS", "1")]);
+    let person = at(gateway.tenant("tenant_5"));
+    let told = |count: f64| {
+        wait::until_true("it is told", SOON, || {
+            gateway.metric("rowhouse_seal_key_failures_total", "") == count
+        });
+        sees_its_own(person.execute(NOTES), "tenant_5");
+        sees_its_own(person.begin().execute(NOTES), "tenant_5");
+    };
+    std::fs::remove_file(&file).unwrap();
+    told(1.0);
+    std::fs::write(&file, "{").unwrap();
+    told(2.0);
+    let log = gateway.process.log();
+    assert!(log.contains("keys.json is gone"), "{log}");
+    assert_eq!(gateway.probe("/readyz").status, 200);
+}
+
+/// A key that the database does not have: callers are told to come again, the operator why; and
+/// all is well as soon as the file is.
+pub fn a_key_that_is_refused(stand: &Stand) {
+    let stage = stand.sealed();
+    let folder = Folder::new("sealed-wrong");
+    let file = folder.file("keys.json");
+    let good = SealKeys::read(&stage.keys_file()).unwrap().unwrap();
+    let id = good.current();
+    let wrong = SealKey::new(id, [0xee; 32]);
+    SealKeys::first(StoredKey { key: wrong, created: Timestamp::UNIX_EPOCH }).write(&file).unwrap();
+    let settings = [("POOL__SHARDS", "1"), ("POOL__WAIT_TIMEOUT", "300ms"), ("GATE__ACCEPT", "")];
+    let gateway = stage.gateway_with(&file, &settings);
+    let person = at(gateway.tenant("tenant_6"));
+    person.execute(NOTES).fails("DatabaseUnavailableException", "");
+    wait::until_true("not ready", SOON, || gateway.probe("/readyz").status == 503);
+    let said = gateway.probe("/readyz").text();
+    assert!(said.contains("sealing key"), "{said}");
+    let log = gateway.process.log();
+    assert!(log.contains("has not registered the connection with key"), "{log}");
+    good.write(&file).unwrap();
+    wait::until_true("it works", SOON, || person.execute(NOTES).status == 200);
+    sees_its_own(person.execute(NOTES), "tenant_6");
+    wait::until_true("ready", SOON, || gateway.probe("/readyz").status == 200);
+}
