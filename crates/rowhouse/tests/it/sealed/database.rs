@@ -1,15 +1,14 @@
 //! The sealed database of the trials, and the gateway before it.
 
 use std::path::{Path, PathBuf};
-
-use jiff::Timestamp;
-use rowhouse::config::{SealKeys, StoredKey};
-use rowhouse_tenancy::seal::{SealKey, SealKeyId};
+use std::process::Command;
+use std::sync::Mutex;
 
 use crate::folder::Folder;
 use crate::gateway::{Gateway, configuration};
 use crate::person::{self, Person};
-use crate::postgres::{Address, Direct};
+use crate::postgres::{Address, SUPERUSER};
+use crate::process::{self, rowhouse};
 use crate::schema;
 
 /// The database.
@@ -25,6 +24,8 @@ pub struct Stage {
     pub folder: Folder,
     /// In front of it, with two shards.
     pub gateway: Gateway,
+    /// For who takes keys away, or has a copy of them.
+    pub turn: Mutex<()>,
 }
 
 impl Stage {
@@ -36,9 +37,9 @@ impl Stage {
         let mut direct = address.connect(DATABASE);
         direct.query(TABLES);
         let folder = Folder::new("sealed");
-        seal(&mut direct, &folder);
+        seal(address, &folder);
         let gateway = gateway(address, &folder.file("keys.json"), &[("POOL__SHARDS", "2")]);
-        Stage { address: address.clone(), folder, gateway }
+        Stage { address: address.clone(), folder, gateway, turn: Mutex::new(()) }
     }
 
     /// A gateway of one's own, with settings as environment variables would give them.
@@ -95,46 +96,35 @@ const TABLES: &str = "
         select 'tenant_' || t, i, 'note ' || i || ' of tenant_' || t
         from generate_series(1, 20) t, generate_series(1, 3) i;
     create table mail (tenant text not null, address text unique, bits int check (bits > 0));
-    create view kept as select name, statement from pg_prepared_statements;
+    create function kept_here() returns table (name text, statement text) language sql
+        security definer set search_path = pg_catalog, pg_temp
+        as 'select name, statement from pg_prepared_statements';
+    create view kept as select name, statement from kept_here();
     grant select on kept to it_sealed_app;
     insert into mail values ('tenant_2', 'secret@tenant-two.example', 2);
 ";
 
-fn seal(direct: &mut Direct, folder: &Folder) {
-    direct.query(&format!(
-        "
-        create role rowhouse_seal nologin;
-        create schema rowhouse authorization rowhouse_seal;
-        grant usage on schema rowhouse to {ROLE};
-        set role rowhouse_seal"
-    ));
-    let text = include_str!("../../../../rls/src/plan/sealed.sql");
-    for part in text.split("\n--- ").skip(1) {
-        let (_, sql) = part.split_once('\n').unwrap();
-        direct.query(sql);
-    }
-    direct.query("reset role");
-    direct.query("revoke execute on function set_config from public");
-    direct.query("grant execute on function set_config to rowhouse_seal");
-    for table in ["note", "mail"] {
-        direct.query(&format!(
-            "
-        alter table {table} alter tenant set default rowhouse.tenant();
-        create policy own on {table} using (tenant = (select rowhouse.tenant()))
-            with check (tenant = (select rowhouse.tenant()));
-        alter table {table} enable row level security;
-        alter table {table} force row level security;
-        grant select, insert, update, delete on {table} to {ROLE}"
-        ));
-    }
-    direct.query(&format!("revoke temp on database {DATABASE} from public"));
-    let key = SealKey::new(SealKeyId::FIRST, [42; 32]);
-    let pads = key.pads();
-    direct.query(&format!(
-        "insert into rowhouse.seal_key values (1, '\\x{}', '\\x{}')",
-        pads.inner.expose(),
-        pads.outer.expose()
-    ));
-    let keys = SealKeys::first(StoredKey { key, created: Timestamp::UNIX_EPOCH });
-    keys.write(&folder.file("keys.json")).unwrap();
+/// As an operator seals a database: with the program's own words.
+fn seal(address: &Address, folder: &Folder) {
+    let url = url(address);
+    let at = ["--database-url", &url, "--app-role", ROLE, "--tenant-column", "tenant"];
+    run(rowhouse().args(["rls", "apply", "--sealed"]).args(at));
+    keys("rotate", address, &folder.file("keys.json"), &[]);
+}
+
+/// `rowhouse keys`.
+pub fn keys(command: &str, address: &Address, file: &Path, words: &[&str]) {
+    let mut keys = rowhouse();
+    keys.args(["keys", command, "--keys-file"]).arg(file).args(words);
+    run(keys.args(["--database-url", &url(address)]));
+}
+
+fn url(address: &Address) -> String {
+    let Address { socket, port, password } = address;
+    format!("postgres://{SUPERUSER}:{password}@/{DATABASE}?host={}&port={port}", socket.display())
+}
+
+fn run(command: &mut Command) {
+    let output = process::run(command);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

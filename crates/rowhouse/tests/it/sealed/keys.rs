@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rowhouse::config::{SealKeys, StoredKey};
 use rowhouse_tenancy::seal::SealKey;
 
-use super::database::{DATABASE, at};
+use super::database::{DATABASE, at, keys};
 use super::lanes::{NOTES, sees_its_own};
 use crate::folder::Folder;
 use crate::stand::Stand;
@@ -20,6 +20,7 @@ const SOON: Duration = Duration::from_secs(40);
 /// A new key, and the old one taken away, while eight tenants ask as fast as they can.
 pub fn rotation_under_load(stand: &Stand) {
     let stage = stand.sealed();
+    let _turn = stage.turn.lock().unwrap_or_else(|broken| broken.into_inner());
     let gateway = stage.gateway(&[("POOL__SHARDS", "1")]);
     let mut direct = stage.address.connect(DATABASE);
     let (stop, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
@@ -49,7 +50,8 @@ pub fn rotation_under_load(stand: &Stand) {
         let old_person = at(gateway.tenant("tenant_9"));
         let old_transaction = old_person.begin();
         let old = SealKeys::read(&stage.keys_file()).unwrap().unwrap();
-        let new = rotate(&mut direct, &stage.keys_file());
+        keys("rotate", &stage.address, &stage.keys_file(), &[]);
+        let new = SealKeys::read(&stage.keys_file()).unwrap().unwrap();
         let id = f64::from(new.current().get());
         wait::until_true("the new key", SOON, || gateway.metric("rowhouse_seal_key", "") == id);
         // A transaction goes on as long as its key is there.
@@ -61,7 +63,7 @@ pub fn rotation_under_load(stand: &Stand) {
             old.current()
         );
         wait::until_true("everybody has the new key", SOON, || direct.value(&registered) == "0");
-        direct.query(&format!("delete from rowhouse.seal_key where id = {}", old.current()));
+        keys("retire", &stage.address, &stage.keys_file(), &["--older-than", "0s"]);
         enough(answered.load(Ordering::Relaxed) + 100);
     });
 }
@@ -74,24 +76,10 @@ impl Drop for StopAtEnd<'_> {
     }
 }
 
-fn rotate(direct: &mut crate::postgres::Direct, file: &std::path::Path) -> SealKeys {
-    let mut keys = SealKeys::read(file).unwrap().unwrap();
-    let id = keys.next_id().unwrap();
-    let key = SealKey::new(id, [u8::try_from(id.get()).unwrap(); 32]);
-    let pads = key.pads();
-    direct.query(&format!(
-        "insert into rowhouse.seal_key values ({id}, '\\x{}', '\\x{}')",
-        pads.inner.expose(),
-        pads.outer.expose()
-    ));
-    keys.add(StoredKey { key, created: Timestamp::now() });
-    keys.write(file).unwrap();
-    keys
-}
-
 /// A file that is gone, broken or everybody's: the key in use goes on, and the log says so.
 pub fn a_file_that_cannot_be_used(stand: &Stand) {
     let stage = stand.sealed();
+    let _turn = stage.turn.lock().unwrap_or_else(|broken| broken.into_inner());
     let folder = Folder::new("sealed-copy");
     let file = folder.file("keys.json");
     let keys = SealKeys::read(&stage.keys_file()).unwrap().unwrap();
@@ -118,6 +106,7 @@ pub fn a_file_that_cannot_be_used(stand: &Stand) {
 /// all is well as soon as the file is.
 pub fn a_key_that_is_refused(stand: &Stand) {
     let stage = stand.sealed();
+    let _turn = stage.turn.lock().unwrap_or_else(|broken| broken.into_inner());
     let folder = Folder::new("sealed-wrong");
     let file = folder.file("keys.json");
     let good = SealKeys::read(&stage.keys_file()).unwrap().unwrap();
