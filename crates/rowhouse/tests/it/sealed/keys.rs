@@ -113,7 +113,7 @@ pub fn a_key_that_is_refused(stand: &Stand) {
     let id = good.current();
     let wrong = SealKey::new(id, [0xee; 32]);
     SealKeys::first(StoredKey { key: wrong, created: Timestamp::UNIX_EPOCH }).write(&file).unwrap();
-    let settings = [("POOL__SHARDS", "1"), ("POOL__WAIT_TIMEOUT", "300ms"), ("GATE__ACCEPT", "")];
+    let settings = [("POOL__SHARDS", "1"), ("POOL__WAIT_TIMEOUT", "3s")];
     let gateway = stage.gateway_with(&file, &settings);
     let person = at(gateway.tenant("tenant_6"));
     person.execute(NOTES).fails("DatabaseUnavailableException", "");
