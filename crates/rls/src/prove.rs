@@ -13,6 +13,7 @@ pub mod report;
 mod rows;
 pub mod sample;
 pub mod scratch;
+mod seal;
 mod target;
 
 use std::collections::BTreeSet;
@@ -20,11 +21,12 @@ use std::collections::BTreeSet;
 use crate::catalog::Catalog;
 use crate::doctor::Conventions;
 use crate::doctor::survey::Survey;
-use attempt::{Attempt, Command};
+use attempt::{Attempt, Command, Expect, Ways};
 use sample::Samples;
 use target::Target;
 
 pub use around::{Nobody, nobody};
+pub use seal::with_token;
 
 /// What is wanted of a proof.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,6 +48,10 @@ pub struct Attempts {
     pub gaps: Vec<(String, String)>,
     /// What a reader of the report should know.
     pub remarks: Vec<String>,
+    /// The context is sealed: directly nobody can be a tenant.
+    pub sealed: bool,
+    /// Made with a token that somebody has stolen, where the context is sealed.
+    pub stolen: Option<Attempt>,
 }
 
 /// The settings that carry the tenant.
@@ -102,15 +108,34 @@ pub fn attempts(
     for setting in &intent.settings {
         let reads = fit.iter().find(|target| survey.reads_setting(target.table.oid, setting));
         if let Some(target) = reads.or(fit.first()) {
-            context::draft(target, setting, &mut found.attempts);
+            context::draft(target, setting, survey.sealed, &mut found.attempts);
         }
+    }
+    if let (true, Some(target)) = (survey.sealed, fit.first()) {
+        seal::draft(target, &mut found.attempts);
+        found.stolen = seal::stolen(target);
     }
     if intent.call_functions {
         around::functions(&survey, &intent.nobody, &mut found.attempts);
     }
     remarks(&survey, intent, &mut found.remarks);
+    found.sealed = survey.sealed;
+    if survey.sealed {
+        found.attempts.iter_mut().for_each(without_tenant);
+    }
     name(&mut found.attempts);
     found
+}
+
+/// In a sealed database the role is no tenant by itself: it has no rows of its own, and what needs
+/// one can only be tried through the gateway.
+fn without_tenant(attempt: &mut Attempt) {
+    if attempt.command == Command::Keys {
+        attempt.ways = Ways::GatewayOnly;
+    }
+    if let Expect::NoMoreThanOwn(own) = &mut attempt.expect {
+        *own = 0;
+    }
 }
 
 /// Why nothing is proven between tenants of a table.
@@ -126,6 +151,11 @@ fn gap(target: &Target<'_>) -> Option<String> {
 }
 
 fn remarks(survey: &Survey<'_>, intent: &Intent, remarks: &mut Vec<String>) {
+    if survey.sealed {
+        let text = "the context is sealed: directly, attempts are made without a token, which only \
+                    the gateway can make; attempts of tenants are those through the gateway";
+        remarks.push(text.to_owned());
+    }
     for function in survey.functions() {
         let on = function.triggers.iter().filter(|table| survey.is_tenants(**table)).count();
         if on > 0 {
@@ -156,7 +186,7 @@ fn name(attempts: &mut [Attempt]) {
     for attempt in attempts {
         let Attempt { object, command, name, .. } = &*attempt;
         let base = match command {
-            Command::Context => format!("{command}: {name}"),
+            Command::Context | Command::Seal => format!("{command}: {name}"),
             _ => format!("{object} {command}: {name}"),
         };
         let number = counts.entry(base.clone()).or_insert(0_u32);

@@ -37,6 +37,8 @@ pub enum Command {
     Statistics,
     /// Becoming another tenant.
     Context,
+    /// Getting around the seal of a sealed context.
+    Seal,
     /// A function that runs with its owner's rights.
     Call,
 }
@@ -76,6 +78,7 @@ impl Command {
             Command::Keys => "keys",
             Command::Statistics => "stats",
             Command::Context => "context",
+            Command::Seal => "seal",
             Command::Call => "call",
         }
     }
@@ -189,6 +192,8 @@ pub struct Statement {
     pub inline: bool,
     /// What COPY FROM STDIN is sent.
     pub copied: Option<String>,
+    /// Where it is refused, the attempt goes on without it.
+    pub optional: bool,
 }
 
 impl Statement {

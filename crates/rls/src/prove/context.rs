@@ -55,7 +55,8 @@ const FORMS: [(&str, &[&str], Ways); 16] = [
 ];
 
 /// Every form, for one setting, on one table that has rows of two tenants.
-pub(super) fn draft(target: &Target<'_>, setting: &str, attempts: &mut Vec<Attempt>) {
+pub(super) fn draft(target: &Target<'_>, setting: &str, sealed: bool, attempts: &mut Vec<Attempt>) {
+    let before = attempts.len();
     let Some(pair) = target.pairs().next() else { return };
     for (name, statements, ways) in FORMS {
         let mut attempt = asked(target, pair, name);
@@ -71,6 +72,10 @@ pub(super) fn draft(target: &Target<'_>, setting: &str, attempts: &mut Vec<Attem
         attempts.push(attempt);
     }
     attempts.push(within(target, pair, setting));
+    if sealed {
+        // There a setting decides nothing: whoever sees rows by it has crossed.
+        attempts.iter_mut().skip(before).for_each(|one| one.command = Command::Seal);
+    }
 }
 
 fn asked(target: &Target<'_>, pair: Pair<'_>, name: &'static str) -> Attempt {

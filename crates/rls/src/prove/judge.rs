@@ -103,8 +103,8 @@ fn plain(attempt: &Attempt, outcome: &Outcome) -> Judged {
 /// A step that only prepares has failed. Where it is what changes the tenant, that is the wall.
 fn before(attempt: &Attempt, failed: &Failed) -> Judged {
     match (attempt.command, failed.sqlstate.as_str()) {
-        (Command::Context, "42501") => because(Verdict::Refused, failed),
-        (Command::Context, _) => because(Verdict::Held, failed),
+        (Command::Context | Command::Seal, "42501") => because(Verdict::Refused, failed),
+        (Command::Context | Command::Seal, _) => because(Verdict::Held, failed),
         // Another tenant's plan or an own row cannot be had, and so neither what follows.
         (_, "42501") => because(Verdict::Refused, failed),
         _ => because(Verdict::NotProven, failed),

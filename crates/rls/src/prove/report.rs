@@ -111,7 +111,8 @@ impl Proof {
     fn objects(&self) -> Vec<&str> {
         let mut seen = BTreeSet::new();
         let tried = self.tried.iter().map(|tried| &tried.attempt);
-        let shown = tried.filter(|one| !matches!(one.command, Command::Context | Command::Call));
+        let shown = tried
+            .filter(|one| !matches!(one.command, Command::Context | Command::Seal | Command::Call));
         let objects = shown.map(|one| one.object.as_str());
         let gaps = self.gaps.iter().map(|(object, _)| object.as_str());
         objects.chain(gaps).filter(|object| seen.insert(*object)).collect()
@@ -171,6 +172,7 @@ fn contexts(proof: &Proof, text: &mut String) {
             all.filter(|one| one.attempt.command == Command::Context)
         };
         let count = |verdict| of_way().filter(|one| one.judged.verdict == verdict).count();
+        seal(proof, *way, text);
         let (all, open) = (of_way().count(), count(Verdict::Open));
         if all == 0 {
             continue;
@@ -200,12 +202,28 @@ fn contexts(proof: &Proof, text: &mut String) {
     }
 }
 
-fn finding(tried: &Tried, alias: Alias<'_>, text: &mut String) {
-    let Tried { attempt, way, judged, .. } = tried;
-    let way = match way {
+fn seal(proof: &Proof, way: Way, text: &mut String) {
+    let of_way = || {
+        let all = proof.tried.iter().filter(|one| one.way == way);
+        all.filter(|one| one.attempt.command == Command::Seal)
+    };
+    let crossed = of_way().filter(|one| one.judged.verdict == Verdict::Crossed).count();
+    let (words, all) = (said(way), of_way().count());
+    if all > 0 {
+        let _ = writeln!(text, "{words}, {crossed} of {all} ways around the seal got through");
+    }
+}
+
+fn said(way: Way) -> &'static str {
+    match way {
         Way::Direct => "directly",
         Way::Gateway => "through the gateway",
-    };
+    }
+}
+
+fn finding(tried: &Tried, alias: Alias<'_>, text: &mut String) {
+    let Tried { attempt, way, judged, .. } = tried;
+    let way = said(*way);
     let _ = writeln!(text, "\nCROSSED {} ({way})", attempt.id);
     let called = |tenant: &str| match alias {
         Some(alias) => alias(tenant),
@@ -261,14 +279,7 @@ fn unproven(proof: &Proof, alias: Alias<'_>, text: &mut String) {
 fn summary(proof: &Proof, text: &mut String) {
     let facts = &proof.facts;
     let count = |verdict| proof.count(verdict);
-    let ways: Vec<&str> = facts
-        .ways
-        .iter()
-        .map(|way| match way {
-            Way::Direct => "directly",
-            Way::Gateway => "through the gateway",
-        })
-        .collect();
+    let ways: Vec<&str> = facts.ways.iter().map(|way| said(*way)).collect();
     let _ = writeln!(
         text,
         "\n{}{}: {} attempts as {} {} on PostgreSQL {}, {} statements: {} crossed, {} held, {} \

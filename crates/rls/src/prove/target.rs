@@ -235,7 +235,7 @@ impl Draft {
 
     /// The statement that the parameters belong to.
     pub fn done(self, sql: String) -> Statement {
-        Statement { sql, parameters: self.parameters, inline: false, copied: None }
+        Statement { sql, parameters: self.parameters, ..Statement::default() }
     }
 }
 

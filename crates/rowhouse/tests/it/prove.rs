@@ -2,6 +2,7 @@
 //! nothing is left behind.
 
 mod places;
+mod sealed;
 
 use std::collections::BTreeSet;
 use std::process::Output;
@@ -54,6 +55,7 @@ pub fn cases() -> Vec<Case> {
             ("read_only_writes_nothing", places::read_only),
             ("wrong_use_is_told", places::wrong_use_is_told),
             ("who_does_not_see_all_rows_is_told_so", places::held_by_policies),
+            ("a_sealed_database_holds_against_forgers", sealed::sealed),
             ("made_up_rows_in_a_copy_that_goes", places::scratch),
         ],
     )
@@ -141,8 +143,8 @@ fn state(direct: &mut Direct) -> String {
         "select format('select %L, md5(coalesce(string_agg(t::text, '','' \
          order by t::text), '''')) \
          from %s t', c.oid::regclass, c.oid::regclass)
-         from pg_class c where c.relkind = 'r' and c.relnamespace::regnamespace::text \
-         !~ '^(pg_|information)'
+         from pg_class c where c.relkind = 'r' and c.relpersistence = 'p'
+             and c.relnamespace::regnamespace::text !~ '^(pg_|information)'
          union all
          select format('select %L, last_value::text from %s', oid::regclass, oid::regclass)
          from pg_class where relkind = 'S' order by 1",

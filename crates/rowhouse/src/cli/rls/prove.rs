@@ -13,7 +13,7 @@ use clap::{ArgGroup, Parser};
 use rowhouse_rls::prove::attempt::{Attempt, Way};
 use rowhouse_rls::prove::judge::{Judged, Outcome, Verdict, judge};
 use rowhouse_rls::prove::report::{self, Facts, Proof, Remains, Tried};
-use rowhouse_rls::prove::{Attempts, Intent, attempts, settings};
+use rowhouse_rls::prove::{Attempts, Intent, attempts, settings, with_token};
 use rowhouse_tenancy::ids::SettingName;
 use serde_json::Value;
 
@@ -175,11 +175,15 @@ async fn prove(arguments: &Prove, parties: Parties, began_at: String) -> Result<
     let Ground { settings, found } = survey(arguments, &place, &mut reader, &role).await?;
     let mut ways = Ways { direct: None, gateway };
     if let Some(login) = app {
+        let carried = settings.iter().filter(|_| !found.sealed);
         let names: Result<Vec<SettingName>, _> =
-            settings.iter().map(|name| SettingName::parse(name)).collect();
+            carried.map(|name| SettingName::parse(name)).collect();
         ways.direct = Some(Direct::connect(login, names?, arguments.limits()).await?);
     }
-    let tried = attack(arguments, &mut ways, found.attempts).await?;
+    let mut tried = attack(arguments, &mut ways, found.attempts).await?;
+    if let Some(attempt) = found.stolen {
+        tried.extend(steal(&mut ways, attempt).await?);
+    }
     let facts = Facts {
         rowhouse: env!("CARGO_PKG_VERSION"),
         began_at,
@@ -306,6 +310,19 @@ async fn attack(
         }
     }
     Ok(tried)
+}
+
+/// A token that came to light on one connection is tried on another.
+async fn steal(ways: &mut Ways, attempt: Attempt) -> Result<Option<Tried>, Failure> {
+    let (Some(direct), Some(gateway), Some(victim)) =
+        (&mut ways.direct, &mut ways.gateway, &attempt.victim)
+    else {
+        return Ok(None);
+    };
+    let Some(token) = gateway.steal(victim).await? else { return Ok(None) };
+    let attempt = with_token(attempt, &token);
+    let outcome = direct.attempt(&attempt).await?;
+    Ok(Some(judged(&attempt, Way::Direct, &[outcome])))
 }
 
 /// The worse of what has come of an attempt.

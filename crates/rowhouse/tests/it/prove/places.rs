@@ -15,10 +15,10 @@ use crate::stand::Stand;
 use crate::wait;
 
 /// The seed documents' tables, without any walls.
-const SEEDS: &str = include_str!("seeds.sql");
+pub const SEEDS: &str = include_str!("seeds.sql");
 
 /// A gateway's configuration in front of one database.
-fn configuration(address: &Address, database: &str) -> String {
+pub fn configuration(address: &Address, database: &str) -> String {
     let (socket, port, password) = (address.socket.display(), address.port, &address.password);
     let arn = "arn:aws:secretsmanager:us-east-1:000000000000:secret";
     let key = "secret = 'the-trials-sign-their-tokens-with-this'";
@@ -37,7 +37,7 @@ fn configuration(address: &Address, database: &str) -> String {
     )
 }
 
-fn done(command: &str, at: &[String], words: &[&str]) {
+pub fn done(command: &str, at: &[String], words: &[&str]) {
     let output = process::run(rowhouse().args(["rls", command]).args(at).args(words));
     assert!(output.status.success(), "{command}: {output:?}");
 }

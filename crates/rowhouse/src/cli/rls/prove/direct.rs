@@ -34,6 +34,7 @@ pub struct Limits {
 pub struct Direct {
     login: Login,
     limits: Limits,
+    /// What carries the tenant; nothing where only a gateway can say it.
     settings: Vec<SettingName>,
     /// It has had a tenant, as connections of a pool have.
     pooled: Connection,
