@@ -14,6 +14,8 @@ pub(crate) mod survey;
 mod tables;
 mod views;
 
+pub(crate) use database::outdated;
+
 use crate::catalog::Catalog;
 use crate::code::Code;
 use crate::finding::Finding;

@@ -19,7 +19,7 @@ pub mod plan;
 pub mod prove;
 pub mod report;
 pub mod role;
-mod seal;
+pub mod seal;
 
 pub use code::Code;
 pub use finding::{Finding, Severity};

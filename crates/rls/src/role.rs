@@ -76,7 +76,12 @@ struct Owner {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidRows {
     /// A row with another number of columns.
-    Columns(usize),
+    Columns {
+        /// How many it has.
+        found: usize,
+        /// How many were asked for.
+        expected: usize,
+    },
     /// A null where a text belongs.
     Null,
     /// A first column that is no known fact.
@@ -169,7 +174,8 @@ struct Row<'a> {
 impl<'a> Row<'a> {
     fn read<T: AsRef<str>>(columns: &'a [Option<T>]) -> Result<Self, InvalidRows> {
         let [fact, role, via, detail] = columns else {
-            return Err(InvalidRows::Columns(columns.len()));
+            let (found, expected) = (columns.len(), GATE_COLUMNS);
+            return Err(InvalidRows::Columns { found, expected });
         };
         let text = |column: &'a Option<T>| column.as_ref().map(T::as_ref);
         Ok(Self {
@@ -184,10 +190,10 @@ impl<'a> Row<'a> {
 impl fmt::Display for InvalidRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self {
-            Self::Columns(found) => {
+            Self::Columns { found, expected } => {
                 return write!(
                     f,
-                    "the gate's query returned {found} columns instead of {GATE_COLUMNS}; check \
+                    "the gate's query returned {found} columns instead of {expected}; check \
                      that the server is PostgreSQL 15 to 18"
                 );
             }

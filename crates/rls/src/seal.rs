@@ -1,5 +1,9 @@
 //! The objects of the sealed context, and whether a database has them as they were made.
 
+mod gate;
+
+pub use gate::{GATE_QUERY, gate};
+
 use crate::catalog::{Catalog, Function, SEAL_ROLE};
 
 /// The objects, each behind a line `--- KIND NAME`.

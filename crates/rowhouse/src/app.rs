@@ -89,8 +89,8 @@ impl fmt::Display for AppError {
             AppError::System(error) => write!(f, "cannot start: {error}"),
             AppError::Gate(findings) => write!(
                 f,
-                "the start-up gate refuses these roles for tenants; mend them, or accept a \
-                 finding by its code in gate.accept: {}",
+                "the start-up gate refuses these roles or databases for tenants; mend them, or \
+                 accept a finding by its code in gate.accept: {}",
                 findings.join("; ")
             ),
             AppError::Unreachable(text) => f.write_str(text),

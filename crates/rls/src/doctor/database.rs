@@ -197,20 +197,26 @@ fn sight(server: &Server, findings: &mut Vec<Finding>) {
 }
 
 fn version(server: &Server, findings: &mut Vec<Finding>) {
-    let (major, minor) = (server.version / 10_000, server.version % 10_000);
+    if let Some((message, fix)) = outdated(server.version) {
+        findings.push(finding(Code::ServerTooOld, &server.database, message, fix));
+    }
+}
+
+/// What a server of this version (`server_version_num`) lacks, and what to do.
+pub fn outdated(version: u32) -> Option<(String, &'static str)> {
+    let (major, minor) = (version / 10_000, version % 10_000);
     let needed = MINOR_MIN.iter().find(|(known, _)| *known == major);
     let message = match needed {
-        Some((_, needed)) if minor >= *needed => return,
+        Some((_, needed)) if minor >= *needed => return None,
         Some((_, needed)) => format!(
             "PostgreSQL {major}.{minor} lacks security fixes that row-level security needs; \
              {major}.{needed} has them"
         ),
         // A newer major is not known to lack anything.
-        None if major > 18 => return,
+        None if major > 18 => return None,
         None => format!("PostgreSQL {major} no longer gets security fixes"),
     };
-    let fix = "install the newest minor version and restart";
-    findings.push(finding(Code::ServerTooOld, &server.database, message, fix));
+    Some((message, "install the newest minor version and restart"))
 }
 
 /// The planner may use the most common values of a column for leakproof operators, and EXPLAIN

@@ -12,7 +12,7 @@ use rowhouse_rls::Finding;
 use tokio::time::{Instant, sleep};
 
 use super::AppError;
-use crate::config::{Config, Database, Login, PrincipalKind, Resource};
+use crate::config::{Config, Context, Database, Login, PrincipalKind, Resource};
 use crate::observe::{Event, Observer};
 use crate::secrets::{Source, Sources};
 use crate::upstream::{Connection, UpstreamError, VettingError, connect, examine};
@@ -79,7 +79,7 @@ async fn examine_source(
             role: credentials.role.clone(),
             password: credentials.password.clone(),
         };
-        let error = match examine_login(&login, deadline).await {
+        let error = match examine_login(&login, database.context, deadline).await {
             Ok(findings) => return Ok(findings),
             Err(error) => error,
         };
@@ -100,9 +100,13 @@ async fn examine_source(
     }
 }
 
-async fn examine_login(login: &Login, deadline: Instant) -> Result<Vec<Finding>, VettingError> {
+async fn examine_login(
+    login: &Login,
+    context: Context,
+    deadline: Instant,
+) -> Result<Vec<Finding>, VettingError> {
     let mut connection = reach(login, deadline).await.map_err(VettingError::Upstream)?;
-    examine(&mut connection).await
+    examine(&mut connection, &login.database, context).await
 }
 
 /// Connects, again and again until the deadline while the server is on its way up.

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::registration::{Registered, register};
-use crate::config::Server;
+use crate::config::{Context, Server};
 use crate::error::{Error, Kind};
 use crate::observe::{Event, Observer};
 use crate::seal::Seals;
@@ -205,7 +205,12 @@ impl Connector {
         }
         let mut connection =
             connect(login, budget).await.map_err(|error| self.setback(login, &error))?;
-        let examined = timeout(budget, examine(&mut connection)).await;
+        let context = match self.destination.seals {
+            Some(_) => Context::Sealed,
+            None => Context::Standard,
+        };
+        let examined = examine(&mut connection, &login.database, context);
+        let examined = timeout(budget, examined).await;
         let examined = examined.unwrap_or_else(|_| {
             let text = "the examination of its role took too long".to_owned();
             Err(VettingError::Upstream(UpstreamError::Network(text)))

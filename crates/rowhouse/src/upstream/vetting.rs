@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use rowhouse_rls::Finding;
 use rowhouse_rls::role::{GATE_QUERY, InvalidRows, RoleFacts, gate};
+use rowhouse_rls::{Finding, seal};
 
 use super::{Connection, UpstreamError};
+use crate::config::Context;
 
 /// Why a login could not be examined.
 #[derive(Debug)]
@@ -16,11 +17,21 @@ pub enum VettingError {
     Rows(InvalidRows),
 }
 
-/// What speaks against the login that this connection was made with.
-pub async fn examine(connection: &mut Connection) -> Result<Vec<Finding>, VettingError> {
+/// What speaks against the login that this connection was made with; and, where the database is
+/// said to be sealed, against that.
+pub async fn examine(
+    connection: &mut Connection,
+    database: &str,
+    context: Context,
+) -> Result<Vec<Finding>, VettingError> {
     let rows = connection.query_text(GATE_QUERY).await.map_err(VettingError::Upstream)?;
     let facts = RoleFacts::from_rows(&rows).map_err(VettingError::Rows)?;
-    Ok(gate(&facts))
+    let mut findings = gate(&facts);
+    if context == Context::Sealed {
+        let rows = connection.query_text(seal::GATE_QUERY).await.map_err(VettingError::Upstream)?;
+        findings.extend(seal::gate(database, &rows).map_err(VettingError::Rows)?);
+    }
+    Ok(findings)
 }
 
 impl fmt::Display for VettingError {

@@ -3,6 +3,7 @@
 mod database;
 mod keys;
 mod lanes;
+mod start;
 mod tokens;
 
 use crate::case::{Case, suite};
@@ -23,6 +24,7 @@ pub fn cases() -> Vec<Case> {
             ("forged_and_stolen_tokens", tokens::forged_and_stolen_tokens),
             ("keys_are_out_of_reach", tokens::keys_are_out_of_reach),
             ("errors_tell_no_values", tokens::errors_tell_no_values),
+            ("not_sealed", start::not_sealed),
             ("rotation_under_load", keys::rotation_under_load),
             ("a_file_that_cannot_be_used", keys::a_file_that_cannot_be_used),
             ("a_key_that_is_refused", keys::a_key_that_is_refused),

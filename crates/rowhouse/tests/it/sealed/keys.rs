@@ -50,7 +50,7 @@ pub fn rotation_under_load(stand: &Stand) {
         let old_person = at(gateway.tenant("tenant_9"));
         let old_transaction = old_person.begin();
         let old = SealKeys::read(&stage.keys_file()).unwrap().unwrap();
-        keys("rotate", &stage.address, &stage.keys_file(), &[]);
+        keys("rotate", &stage.address, DATABASE, &stage.keys_file(), &[]);
         let new = SealKeys::read(&stage.keys_file()).unwrap().unwrap();
         let id = f64::from(new.current().get());
         wait::until_true("the new key", SOON, || gateway.metric("rowhouse_seal_key", "") == id);
@@ -63,7 +63,7 @@ pub fn rotation_under_load(stand: &Stand) {
             old.current()
         );
         wait::until_true("everybody has the new key", SOON, || direct.value(&registered) == "0");
-        keys("retire", &stage.address, &stage.keys_file(), &["--older-than", "0s"]);
+        keys("retire", &stage.address, DATABASE, &stage.keys_file(), &["--older-than", "0s"]);
         enough(answered.load(Ordering::Relaxed) + 100);
     });
 }
