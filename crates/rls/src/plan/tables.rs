@@ -108,23 +108,11 @@ fn policies(draft: &mut Draft<'_>, table: &Relation, condition: &str) {
         let all = read.policy.command == PolicyCommand::All && read.policy.applies;
         sealed && all && is_tight(read)
     };
-    // The token is checked once for each policy that asks. Above a floor that asks, one that does
-    // not is enough.
-    let waves = |read: &Read<'_>| {
-        let all = read.policy.command == PolicyCommand::All && read.policy.applies;
-        survey.sealed && all && read.policy.using.as_deref() == Some("true")
-    };
     let has = |permissive: bool| {
-        found.iter().any(|read| {
-            read.policy.permissive == permissive && (restricts(read) || permissive && waves(read))
-        })
-    };
-    let access = match survey.sealed && draft.intent.shape == Shape::Floor {
-        true => "true",
-        false => condition,
+        found.iter().any(|read| read.policy.permissive == permissive && restricts(read))
     };
     let taken: BTreeSet<&str> = found.iter().map(|read| read.policy.name.as_str()).collect();
-    let create = |policy: &str, kind: &str, condition: &str| {
+    let create = |policy: &str, kind: &str| {
         let policy = free_name(policy, &taken);
         (
             format!(
@@ -135,11 +123,11 @@ fn policies(draft: &mut Draft<'_>, table: &Relation, condition: &str) {
         )
     };
     if !has(true) {
-        let (sql, revert) = create(ACCESS, "permissive", access);
+        let (sql, revert) = create(ACCESS, "permissive");
         draft.together(name, "a tenant reaches its own rows", sql, revert);
     }
     if draft.intent.shape == Shape::Floor && !has(false) {
-        let (sql, revert) = create(FLOOR, "restrictive", condition);
+        let (sql, revert) = create(FLOOR, "restrictive");
         draft.together(name, "and no others, whatever policies are added later", sql, revert);
     } else if draft.intent.shape == Shape::Plain {
         for read in &found {
