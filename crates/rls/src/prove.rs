@@ -54,16 +54,20 @@ pub struct Attempts {
     pub stolen: Option<Attempt>,
 }
 
-/// The settings that carry the tenant.
+/// The settings that carry the tenant. Names that would need quotes are nobody's, and are left out
+/// where they come from policies.
 pub fn settings(catalog: &Catalog, conventions: &Conventions, given: &[String]) -> Vec<String> {
     let survey = Survey::new(catalog, conventions);
     if !given.is_empty() {
         return given.to_vec();
     }
+    let plain = |name: &&String| {
+        name.contains('.') && name.chars().all(|c| c.is_ascii_alphanumeric() || "._$".contains(c))
+    };
     match &conventions.tenant_setting {
         Some(setting) => vec![setting.clone()],
         None if survey.settings.is_empty() => vec![survey.main_setting().to_owned()],
-        None => survey.settings.keys().cloned().collect(),
+        None => survey.settings.keys().filter(plain).cloned().collect(),
     }
 }
 

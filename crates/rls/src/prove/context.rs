@@ -9,6 +9,9 @@ use super::target::{Draft, Pair, Target, Whose};
 const WHY: &str = "SQL that changes the setting is that tenant from then on: a setting is no wall \
                    against SQL that somebody hostile wrote";
 
+/// What stands around the bodies of DO blocks.
+const QUOTES: &str = "$rowhouse_prove$";
+
 /// Name, statements (`{}` is the setting, `$1` the tenant), and where they are tried. What changes
 /// a role lasts where nobody rolls back, and is left to a gateway that must refuse it.
 const FORMS: [(&str, &[&str], Ways); 16] = [
@@ -36,10 +39,15 @@ const FORMS: [(&str, &[&str], Ways); 16] = [
            '')"],
         Ways::Both,
     ),
-    ("by DO", &["do $do$ begin perform set_config('{}', $1, true); end $do$"], Ways::Both),
+    (
+        "by DO",
+        &["do $rowhouse_prove$ begin perform set_config('{}', $1, true); end $rowhouse_prove$"],
+        Ways::Both,
+    ),
     (
         "by EXECUTE in DO",
-        &["do $do$ begin execute 'set local {} = ' || quote_literal($1); end $do$"],
+        &["do $rowhouse_prove$ begin execute 'set local {} = ' || quote_literal($1); end \
+           $rowhouse_prove$"],
         Ways::Both,
     ),
     (
@@ -59,6 +67,11 @@ pub(super) fn draft(target: &Target<'_>, setting: &str, sealed: bool, attempts: 
     let before = attempts.len();
     let Some(pair) = target.pairs().next() else { return };
     for (name, statements, ways) in FORMS {
+        // A tenant that is called like the quotes would end them.
+        if pair.victim.tenant.contains(QUOTES) && statements.iter().any(|one| one.contains(QUOTES))
+        {
+            continue;
+        }
         let mut attempt = asked(target, pair, name);
         let changes = statements.iter().map(|text| {
             let mut draft = Draft::default();

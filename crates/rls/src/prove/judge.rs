@@ -211,8 +211,10 @@ fn failure(attempt: &Attempt, failed: &Failed) -> Judged {
         ("42501", _) if attempt.command == Command::Context => Verdict::Refused,
         ("42501", _) if attempt.privileged => Verdict::Held,
         ("42501", _) => Verdict::Refused,
-        // It was reached, and somebody else had it.
-        ("55P03", Expect::NotLocked) => Verdict::Crossed,
+        // It was reached, and somebody else had it; to wait for the table is something else.
+        ("55P03", Expect::NotLocked) if failed.message.contains("on row in relation") => {
+            Verdict::Crossed
+        }
         ("23503", Expect::NotAttached) => Verdict::Held,
         ("23505" | "23P01", Expect::OwnRowWritten { index })
             if failed.message.contains(index.as_str()) =>

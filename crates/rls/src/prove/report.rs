@@ -129,7 +129,7 @@ pub fn text(proof: &Proof, alias: Alias<'_>) -> String {
     }
     unproven(proof, alias, &mut text);
     for remark in &proof.remarks {
-        let _ = writeln!(text, "note: {remark}");
+        let _ = writeln!(text, "note: {}", one_line(remark));
     }
     summary(proof, &mut text);
     text
@@ -145,7 +145,7 @@ fn matrix(proof: &Proof, text: &mut String) {
     }
     text.push('\n');
     for object in objects {
-        let _ = write!(text, "{object:wide$}");
+        let _ = write!(text, "{:wide$}", one_line(object));
         let gap = proof.gaps.iter().any(|(one, _)| one == object);
         for command in Command::COLUMNS {
             let word = match cells.get(&(object, command)) {
@@ -195,7 +195,8 @@ fn contexts(proof: &Proof, text: &mut String) {
         let Tried { attempt, judged, .. } = tried;
         let _ = match (attempt.command, judged.verdict) {
             (Command::Call, Verdict::Held | Verdict::Refused) => {
-                writeln!(text, "{}: called, {}", attempt.object, judged.reason)
+                let object = one_line(&attempt.object);
+                writeln!(text, "{object}: called, {}", judged.reason)
             }
             _ => Ok(()),
         };
@@ -224,21 +225,22 @@ fn said(way: Way) -> &'static str {
 fn finding(tried: &Tried, alias: Alias<'_>, text: &mut String) {
     let Tried { attempt, way, judged, .. } = tried;
     let way = said(*way);
-    let _ = writeln!(text, "\nCROSSED {} ({way})", attempt.id);
+    let _ = writeln!(text, "\nCROSSED {} ({way})", one_line(&attempt.id));
     let called = |tenant: &str| match alias {
         Some(alias) => alias(tenant),
         None => tenant.to_owned(),
     };
     match (&attempt.attacker, &attempt.victim) {
         (Some(attacker), Some(victim)) => {
-            let _ = writeln!(text, "    {} against {}", called(attacker), called(victim));
+            let (attacker, victim) = (one_line(&called(attacker)), one_line(&called(victim)));
+            let _ = writeln!(text, "    {attacker} against {victim}");
         }
         (Some(attacker), None) => {
-            let _ = writeln!(text, "    as {}", called(attacker));
+            let _ = writeln!(text, "    as {}", one_line(&called(attacker)));
         }
         _ => {}
     }
-    let _ = writeln!(text, "    {}: {}", reason(judged, alias), attempt.why);
+    let _ = writeln!(text, "    {}: {}", one_line(&reason(judged, alias)), attempt.why);
     for step in &attempt.steps {
         let _ = match step {
             Step::Become(_) => writeln!(text, "    -- as the attacker"),
@@ -249,7 +251,7 @@ fn finding(tried: &Tried, alias: Alias<'_>, text: &mut String) {
                 let value = match (alias, &parameter.value) {
                     (Some(_), _) => String::new(),
                     (None, None) => " = null".to_owned(),
-                    (None, Some(value)) => format!(" = {}", shortened(value)),
+                    (None, Some(value)) => format!(" = {}", one_line(&shortened(value))),
                 };
                 let _ = writeln!(text, "    -- ${}: {}{value}", index + 1, parameter.meaning);
             }
@@ -272,7 +274,8 @@ fn unproven(proof: &Proof, alias: Alias<'_>, text: &mut String) {
     }
     for (reason, objects) in reasons {
         let objects: Vec<String> = objects.into_iter().collect();
-        let _ = writeln!(text, "not proven: {}: {}", objects.join(", "), one_line(&reason));
+        let _ =
+            writeln!(text, "not proven: {}: {}", one_line(&objects.join(", ")), one_line(&reason));
     }
 }
 
@@ -424,7 +427,8 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// A value with a line break in it must not begin a line of its own.
+/// A name or value with a line break in it must not begin a line of its own, and none may move the
+/// reader's cursor.
 fn one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }
