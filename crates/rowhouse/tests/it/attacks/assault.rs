@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::book::{Attack, Place};
-use super::ground::Ground;
+use super::ground::{Ground, Guests};
 use crate::answer::Answer;
-use crate::gateway::Gateway;
 use crate::person::{Person, Transaction};
 
 /// Stands in all that belongs to others and in nothing that alice could say.
 const CANARIES: [&str; 2] = ["pearl-of-bob", "pearl-of-carol"];
 /// What alice looks at in the end.
-const LOOK: &str = "select tenant_id, pearl from vault union all select tenant_id, what from event";
+const LOOK: &str = "select tenant_id, pearl from vault
+    union all select tenant_id, what from event order by 1, 2";
 /// As much of an answer as helps on a terminal.
 const TOLD_CHARS: usize = 300;
 
@@ -54,7 +54,7 @@ impl Ground<'_> {
             }
         }
         // Refused everywhere, it is looked after with its section.
-        if verdict.outcomes.contains("ok") || !verdict.breaches.is_empty() {
+        if verdict.outcomes.contains("ok") && !attack.reads || !verdict.breaches.is_empty() {
             let traces = self.traces();
             if !verdict.breaches.is_empty() || !traces.is_empty() {
                 self.restore();
@@ -72,13 +72,20 @@ impl Ground<'_> {
         verdict: &mut Verdict,
         spell: impl Fn(&str) -> String,
     ) -> String {
-        let gateway = self.gateway(attack);
-        let bob = gateway.tenant("bob");
+        let guests = self.guests(attack);
         let theirs = attack.bob.as_ref().map(|sql| {
-            let transaction = bob.begin();
-            let pid = transaction.execute("select pg_backend_pid()").word();
-            transaction.execute(sql).ok();
-            (transaction, pid)
+            let begin = || {
+                let transaction = guests.bob.begin();
+                let pid = transaction.execute("select pg_backend_pid()").word();
+                (transaction, pid)
+            };
+            let (transaction, pid) = begin();
+            if transaction.execute(sql).status == 200 {
+                return (transaction, pid);
+            }
+            // In a sealed database bob may not do all of it either.
+            transaction.rollback();
+            begin()
         });
         let steps: Vec<String> = attack
             .steps
@@ -94,7 +101,7 @@ impl Ground<'_> {
         if let (Some((theirs, _)), Some(id)) = (&theirs, with.get_mut("transactionId")) {
             *id = id.as_str().unwrap().replace("THEIRS", &theirs.id).into();
         }
-        let answers = act(&gateway, place, &steps, &with);
+        let answers = act(&guests, place, &steps, &with);
         if let Some((transaction, _)) = theirs {
             let stands = transaction.execute("select 1").status == 200;
             if !(stands && transaction.rollback().status == 200) {
@@ -143,22 +150,22 @@ struct Answers {
 
 type With = serde_json::Map<String, Value>;
 
-fn act(gateway: &Gateway, place: Place, steps: &[String], with: &With) -> Answers {
-    let alice = gateway.tenant("alice");
+fn act(guests: &Guests, place: Place, steps: &[String], with: &With) -> Answers {
+    let (alice, app) = (&guests.alice, &guests.app);
     match place {
-        Place::Alone => alone(&alice, "/Execute", steps, with),
-        Place::App => alone(&gateway.app(), "/Execute", steps, with),
+        Place::Alone => alone(alice, "/Execute", steps, with),
+        Place::App => alone(app, "/Execute", steps, with),
         Place::Batch => {
             let mut with = with.clone();
             with.entry("parameterSets").or_insert_with(|| json!([[], []]));
-            alone(&alice, "/BatchExecute", steps, &with)
+            alone(alice, "/BatchExecute", steps, &with)
         }
-        Place::Transaction => within(&alice, steps, with, |it| it.rollback()),
-        Place::Committed => within(&alice, steps, with, |it| it.commit()),
-        Place::AppTransaction => within(&gateway.app(), steps, with, |it| it.commit()),
+        Place::Transaction => within(alice, steps, with, |it| it.rollback()),
+        Place::Committed => within(alice, steps, with, |it| it.commit()),
+        Place::AppTransaction => within(app, steps, with, |it| it.commit()),
         Place::Several => {
             let text = format!("{}; {LOOK}", steps.join("; "));
-            alone(&alice, "/Execute", &[text], with)
+            alone(alice, "/Execute", &[text], with)
         }
         Place::Together => {
             let statements = steps.iter().map(String::as_str).chain([LOOK]);

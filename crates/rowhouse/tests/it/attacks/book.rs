@@ -13,6 +13,7 @@
 //!   in the place of `SECRET`; the answers must not differ;
 //! - `@bob statement`: bob has a transaction open meanwhile, in which he has run that; `THEIRS` is
 //!   its id and `PID` its backend, and it must stand afterwards;
+//! - `@reads`: it changes nothing even if it succeeds, so that it is looked after with its section;
 //! - `@bounded`: at a gateway with a short statement timeout.
 //!
 //! `<U+00A0>` in a step is that character.
@@ -98,6 +99,8 @@ pub struct Attack {
     pub secret: Option<(String, String)>,
     /// What bob has done in an open transaction.
     pub bob: Option<String>,
+    /// Whether it changes nothing.
+    pub reads: bool,
     /// Whether it takes as long as it may.
     pub bounded: bool,
     standard: Expected,
@@ -134,6 +137,7 @@ const FILES: &[&str] = &[
     include_str!("server.txt"),
     include_str!("oracles.txt"),
     include_str!("identity.txt"),
+    include_str!("seal.txt"),
 ];
 
 /// All sections of all files.
@@ -211,6 +215,7 @@ fn direct(attack: &mut Attack, directive: &str) {
             attack.secret = Some((theirs.to_owned(), nobodys.to_owned()));
         }
         "bob" => attack.bob = Some(rest.to_owned()),
+        "reads" => attack.reads = true,
         "bounded" => attack.bounded = true,
         _ => panic!("@{directive}: there is no such line"),
     }

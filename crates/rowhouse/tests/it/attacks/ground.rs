@@ -1,7 +1,9 @@
 //! Where attacks are done: a database as `rowhouse rls apply` leaves it, and gateways before it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -10,14 +12,12 @@ use serde_json::Value;
 use super::book::{Attack, Context};
 use super::state::{self, SCHEMA, STATE};
 use crate::gateway::{ADMIN_KEY, APP_KEY, Gateway, KEY_SECRET};
-use crate::person;
-use crate::postgres::{Address, Direct, SUPERUSER};
+use crate::person::{self, Person};
+use crate::postgres::{Direct, SUPERUSER};
 use crate::process::{self, rowhouse};
 use crate::stand::Stand;
 use crate::{token, wait};
 
-/// The contexts that attacks are done in.
-pub const CONTEXTS: &[Context] = &[Context::Standard];
 /// Backends end a little after their connections, and what they held with them.
 const SETTLED: Duration = Duration::from_secs(20);
 /// What tells one session from another, and bob's rows.
@@ -53,7 +53,19 @@ pub struct Ground<'s> {
     before: BTreeMap<String, String>,
     sessions: [Value; 3],
     direct: RefCell<Direct>,
+    guests: RefCell<HashMap<&'static str, Rc<Guests>>>,
     _turn: MutexGuard<'static, bool>,
+}
+
+/// Who meets at one gateway, each on a connection of its own.
+pub struct Guests {
+    /// Does it.
+    pub alice: Person,
+    /// Would suffer.
+    pub bob: Person,
+    /// An application without a tenant.
+    pub app: Person,
+    _gateway: Arc<Gateway>,
 }
 
 impl Ground<'_> {
@@ -62,7 +74,7 @@ impl Ground<'_> {
         let turn = &TURNS[context as usize];
         let mut turn = turn.lock().unwrap_or_else(|broken| broken.into_inner());
         if !*turn {
-            make(&stand.cluster().address, context);
+            make(stand, context);
             *turn = true;
         }
         let mut ground = Ground {
@@ -71,6 +83,7 @@ impl Ground<'_> {
             before: BTreeMap::new(),
             sessions: Default::default(),
             direct: RefCell::new(stand.cluster().address.connect(database(context))),
+            guests: RefCell::default(),
             _turn: turn,
         };
         ground.before = ground.state();
@@ -80,8 +93,8 @@ impl Ground<'_> {
         ground
     }
 
-    /// The gateway that an attack goes to.
-    pub fn gateway(&self, attack: &Attack) -> Arc<Gateway> {
+    /// Who meets at the gateway that an attack goes to.
+    pub fn guests(&self, attack: &Attack) -> Rc<Guests> {
         let (name, settings) = match (attack.bounded, attack.bob.is_some()) {
             (true, _) => ("bounded", BOUNDED),
             (_, true) => ("wide", WIDE),
@@ -90,12 +103,16 @@ impl Ground<'_> {
         self.named(name, settings)
     }
 
-    fn named(&self, kind: &str, settings: &[(&str, &str)]) -> Arc<Gateway> {
-        let name = format!("attacks {kind} {}", self.context.name());
-        let address = &self.stand.cluster().address;
-        self.stand.gateway_of(&name, || {
-            Gateway::serve_text(&configuration(address, self.context), settings)
-        })
+    fn named(&self, kind: &'static str, settings: &[(&str, &str)]) -> Rc<Guests> {
+        let mut guests = self.guests.borrow_mut();
+        let guests = guests.entry(kind).or_insert_with(|| {
+            let name = format!("attacks {kind} {}", self.context.name());
+            let text = configuration(self.stand, self.context);
+            let gateway = self.stand.gateway_of(&name, || Gateway::serve_text(&text, settings));
+            let [alice, bob] = ["alice", "bob"].map(|name| gateway.tenant(name));
+            Rc::new(Guests { alice, bob, app: gateway.app(), _gateway: gateway })
+        });
+        Rc::clone(guests)
     }
 
     /// What is not as it was before: rows of others, the catalog, the server, the next sessions.
@@ -147,16 +164,16 @@ impl Ground<'_> {
 
     /// Bob by himself and in a transaction, and an application without a tenant.
     fn witnesses(&self) -> [Value; 3] {
-        let gateway = self.named("narrow", NARROW);
+        let guests = self.named("narrow", NARROW);
         let rows = |answer: crate::answer::Answer| match answer.status {
             200 => answer.rows(),
             _ => answer.text().into(),
         };
-        let bob = gateway.tenant("bob");
+        let bob = &guests.bob;
         let transaction = bob.begin();
         let within = rows(transaction.execute(WITNESS));
         transaction.rollback();
-        [rows(bob.execute(WITNESS)), within, rows(gateway.app().execute(WITNESS))]
+        [rows(bob.execute(WITNESS)), within, rows(guests.app.execute(WITNESS))]
     }
 }
 
@@ -175,7 +192,8 @@ fn role(context: Context) -> &'static str {
 }
 
 /// A database that knows nothing of walls, and what `rowhouse rls apply` makes of it.
-fn make(address: &Address, context: Context) {
+fn make(stand: &Stand, context: Context) {
+    let address = &stand.cluster().address;
     let (database, role) = (database(context), role(context));
     address.query("postgres", &format!("create database {database}"));
     address.query("postgres", &format!("create role {role} login password '{role}'"));
@@ -183,17 +201,29 @@ fn make(address: &Address, context: Context) {
     address.query(database, &format!("grant all on seen, rich to {role}"));
     let (socket, port, password) = (address.socket.display(), address.port, &address.password);
     let url = format!("postgres://{SUPERUSER}:{password}@/{database}?host={socket}&port={port}");
-    let words = ["rls", "apply", "--database-url", &url, "--app-role", role];
-    let output = process::run(rowhouse().args(words).args([
-        "--tenant-setting",
-        "app.tenant_id",
-        "--scope-keys",
-    ]));
-    assert!(output.status.success(), "{output:?}");
+    let run = |words: &[&str]| {
+        let output = process::run(rowhouse().args(words).args(["--database-url", &url]));
+        assert!(output.status.success(), "{output:?}");
+    };
+    let apply = ["rls", "apply", "--scope-keys", "--app-role", role];
+    match context {
+        Context::Standard => run(&[&apply[..], &["--tenant-setting", "app.tenant_id"]].concat()),
+        Context::Sealed => {
+            run(&[&apply[..], &["--sealed"]].concat());
+            let file = keys_file(stand);
+            run(&["keys", "rotate", "--keys-file", file.to_str().unwrap()]);
+        }
+    }
     address.query(database, &state::KEEP.replace("ROLE", role));
 }
 
-fn configuration(server: &Address, context: Context) -> String {
+/// The keys of the sealed database and its gateways.
+fn keys_file(stand: &Stand) -> PathBuf {
+    stand.dev().directory.file("attacks-seal-keys.json")
+}
+
+fn configuration(stand: &Stand, context: Context) -> String {
+    let server = &stand.cluster().address;
     let (socket, port) = (server.socket.display(), server.port);
     let (database, role) = (database(context), role(context));
     let mut text = format!(
@@ -202,12 +232,17 @@ fn configuration(server: &Address, context: Context) -> String {
          [[jwt.key]]\nkid = '{kid}'\nalgorithm = 'HS256'\nsecret = '{key}'\n\
          [[server]]\nname = 'main'\nhost = '{socket}'\nport = {port}\ntls = 'disable'\n\
          [[resource]]\narn = '{resource}'\nserver = 'main'\ndefault_database = '{database}'\n\
-         [[resource.database]]\nname = '{database}'\ntenant_settings = ['app.tenant_id']\n",
+         [[resource.database]]\nname = '{database}'\ncontext = '{context}'\n\
+         tenant_settings = ['app.tenant_id']\n",
+        context = context.name(),
         audience = token::AUDIENCE,
         kid = token::KEY_ID,
         key = token::KEY,
         resource = person::RESOURCE,
     );
+    if context == Context::Sealed {
+        text.push_str(&format!("[seal]\nkeys_file = '{}'\n", keys_file(stand).display()));
+    }
     for (name, role, password, principals) in [
         ("app_user", role, role, "['tenant', 'app']"),
         ("owner", "postgres", server.password.as_str(), "['admin']"),

@@ -53,7 +53,8 @@ pub const KEEP: &str = "
     create table keep.item as table item;
     create table keep.word as table word;
     create table keep.event as table event;
-    create table keep.owner as select 'ROLE'::name as name;
+    create table keep.owner as
+        select rolname as name, rolpassword as password from pg_authid where rolname = 'ROLE';
     select lo_from_bytea(4242, 'pearl-of-bob-lo'::bytea);
     select lo_from_bytea(4243, 'pearl-of-bob-lo'::bytea);
     alter large object 4243 owner to ROLE;
@@ -75,14 +76,15 @@ pub const RESTORE_OWN: &str = "
     commit;
 ";
 
-/// Everybody's rows and large objects as they were, and no defaults of roles.
+/// Everybody's rows and large objects as they were, and no defaults of the role.
 pub const RESTORE: &str = "
     begin;
     do $do$
-    declare name text;
+    declare name text; password text;
     begin
-        for name in select rolname from pg_roles where rolname like 'attacks%' loop
+        for name, password in select * from keep.owner loop
             execute format('alter role %I reset all', name);
+            execute format('alter role %I password %L', name, password);
         end loop;
     end $do$;
     truncate vault, box, item, word, event;
@@ -158,13 +160,13 @@ pub const STATE: &str = "
             from pg_database where datname = current_database()
         union all select 'roles', concat_ws(' ', rolname, rolsuper, rolbypassrls, rolcreaterole,
                 rolcanlogin, rolpassword, rolvaliduntil, rolconnlimit)
-            from pg_authid where rolname like 'attacks%' or rolname like 'evil%'
+            from pg_authid where rolname in (select name from keep.owner) or rolname like 'evil%'
         union all select 'memberships', concat_ws(' ', roleid::regrole, member::regrole)
-            from pg_auth_members where roleid::regrole::text like 'attacks%'
-                or member::regrole::text like 'attacks%'
+            from pg_auth_members, keep.owner
+            where name in (roleid::regrole::text, member::regrole::text)
         union all select 'settings', concat_ws(' ', setdatabase, setrole, setconfig)
             from pg_db_role_setting
-            where setrole in (select oid from pg_roles where rolname like 'attacks%')
+            where setrole in (select oid from pg_roles, keep.owner where rolname = name)
                 or setdatabase = (select oid from pg_database where datname = current_database())
         union all select 'prepared transactions', gid from pg_prepared_xacts
             where database = current_database()
