@@ -1,6 +1,6 @@
 //! The server half of SCRAM-SHA-256 (RFC 5802, RFC 7677), without channel binding.
 //!
-//! The server keeps a [`Verifier`], from which the password cannot be had. The nonce is an argument.
+//! The server keeps a [`Verifier`], from which nobody gets the password. The nonce is an argument.
 
 use std::fmt;
 
