@@ -55,7 +55,11 @@ pub fn deviation(catalog: &Catalog, object: &Object) -> Option<&'static str> {
     let body = object.sql.split("$seal$").nth(1).unwrap_or_default();
     if found.owner != SEAL_ROLE {
         Some("belongs to another role")
-    } else if !found.definer || found.volatility != volatility || found.leakproof {
+    } else if !found.definer
+        || found.volatility != volatility
+        || found.leakproof
+        || found.language != "plpgsql"
+    {
         Some("has other properties")
     } else if (settings && !pinned) || (!settings && !found.settings.is_empty()) {
         Some("runs with other settings")
@@ -73,3 +77,6 @@ pub fn function<'a>(catalog: &'a Catalog, name: &str) -> Option<&'a Function> {
     let head = format!("rowhouse.{name}(");
     catalog.functions.values().find(|one| one.name.starts_with(&head))
 }
+
+#[cfg(test)]
+mod tests;

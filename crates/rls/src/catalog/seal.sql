@@ -71,9 +71,9 @@ select jsonb_build_object(
                         'pg_notify', 'pg_lock_status', 'pg_blocking_pids', 'pg_export_snapshot',
                         'pg_safe_snapshot_blocking_pids',
                         -- What other sessions run, and what others have left on this connection.
-                        'pg_stat_get_activity', 'pg_stat_get_backend_subxact',
-                        'pg_stat_get_progress_info', 'pg_prepared_statement', 'pg_cursor',
-                        'pg_prepared_xact',
+                        'pg_stat_get_activity', 'pg_stat_get_progress_info',
+                        'pg_isolation_test_session_is_blocked', 'pg_prepared_statement',
+                        'pg_cursor', 'pg_prepared_xact',
                         -- SQL from text.
                         'ts_stat', 'loread', 'lowrite', 'pg_read_file', 'pg_read_binary_file',
                         'pg_stat_file'
@@ -81,7 +81,10 @@ select jsonb_build_object(
                     or p.proname = 'ts_rewrite' and p.pronargs = 2
                     or p.proname ~ '^(query|cursor|table|schema|database)_to_xml'
                     or p.proname ~ '^(lo_|pg_advisory_|pg_try_advisory_|pg_logical_|pg_ls_)'
-                    or p.proname ~ '^pg_stat_get_backend_(activity|client|dbid|start|user|wait|xact)'
+                    -- But for numbers and process ids: begin_session looks who is gone.
+                    or p.proname ~ '^pg_stat_get_backend_' and p.proname not in (
+                        'pg_stat_get_backend_idset', 'pg_stat_get_backend_pid'
+                    )
                 )
                 or n.nspname <> 'pg_catalog' and p.prolang = 13 -- C: an extension's
                     and p.proname ~ '^(dblink|crosstab|connectby|xpath_table|pg_stat_statements)'

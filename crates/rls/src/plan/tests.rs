@@ -125,3 +125,64 @@ fn names_do_not_end_comments() {
     assert!(script.lines().all(|line| !line.starts_with("b; drop") || line.contains("\" ")));
     assert!(script.contains("\n-- sh.\"a b; drop\"\n"), "{script}");
 }
+
+fn sealed(catalog: &Catalog) -> Plan {
+    let conventions = Conventions { sealed: true, ..Conventions::default() };
+    let intent = Intent { app_role: "app".to_owned(), ..Intent::default() };
+    plan(catalog, &conventions, &intent)
+}
+
+/// What a superuser meets in a database that nobody has sealed.
+fn unsealed(superuser: bool) -> Catalog {
+    let mut catalog = catalog(|_, _| {});
+    let seal = json!({
+        "user": "op", "superuser": superuser, "members": [], "powers": [], "usage": false,
+        "key_readers": [], "relations": ["pg_catalog.pg_locks"], "languages": ["plpgsql"],
+        "functions": ["pg_catalog.set_config(text, text, boolean)", "pg_catalog.lo_get(oid)"],
+    });
+    catalog.take(Part::Seal, [seal.to_string().as_str()]).unwrap();
+    catalog
+}
+
+#[test]
+fn sealed_by_a_superuser() {
+    let plan = sealed(&unsealed(true));
+    let place = |text: &str| {
+        let found = plan.steps.iter().position(|step| step.sql.contains(text));
+        found.unwrap_or_else(|| panic!("{text}"))
+    };
+    let order = [
+        "create role rowhouse_seal",
+        "create schema if not exists rowhouse",
+        "create table rowhouse.seal_key",
+        "create or replace function rowhouse.tenant()",
+        "create policy tenant_access on sh.item",
+        "revoke execute on function pg_catalog.set_config",
+        "grant execute on function pg_catalog.set_config",
+        "create index",
+    ];
+    assert!(order.map(place).is_sorted(), "{:?}", order.map(place));
+    assert!(about(&plan, "grant rowhouse_seal to").is_empty());
+    for (text, count) in [
+        ("tenant_id = (select rowhouse.tenant()::integer)", 2),
+        ("current_setting('app.", 0),
+        ("revoke execute on function pg_catalog.lo_get(oid) from public, app", 1),
+        ("revoke select on pg_catalog.pg_locks from public, app", 1),
+        ("revoke usage on language plpgsql from public, app", 1),
+    ] {
+        assert_eq!(about(&plan, text).len(), count, "{text}");
+    }
+}
+
+#[test]
+fn sealed_by_somebody_else() {
+    let plan = sealed(&unsealed(false));
+    let lent = about(&plan, "rowhouse_seal to op; grant create on schema rowhouse");
+    let taken = about(&plan, "revoke rowhouse_seal from op");
+    assert_eq!((lent.len(), taken.len()), (1, 1), "{:?}", plan.steps);
+    for what in ["set_config(", "lo_get(", "pg_locks", "language plpgsql"] {
+        let mut remarks = plan.remarks.iter();
+        let told = remarks.any(|(_, text)| text.contains(what) && text.contains("a superuser"));
+        assert!(told && about(&plan, &format!("revoke execute on function {what}")).is_empty());
+    }
+}
