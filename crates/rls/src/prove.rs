@@ -134,7 +134,7 @@ pub fn attempts(
 /// In a sealed database the role is no tenant by itself: it has no rows of its own, and what needs
 /// one can only be tried through the gateway.
 fn without_tenant(attempt: &mut Attempt) {
-    if attempt.command == Command::Keys {
+    if attempt.command == Command::Keys || attempt.expect == Expect::OwnRow {
         attempt.ways = Ways::GatewayOnly;
     }
     if let Expect::NoMoreThanOwn(own) = &mut attempt.expect {

@@ -140,6 +140,8 @@ pub enum Context {
 /// What must hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expect {
+    /// A row comes back: without it, that others do not come proves nothing.
+    OwnRow,
     /// No row comes back.
     NoRows,
     /// No row comes back that says anything; a view may count what is not there.

@@ -75,6 +75,10 @@ pub struct Judged {
     pub reason: String,
 }
 
+/// Why nothing is proven by one who sees nothing.
+const BLIND: &str = "tenants do not see their own rows, so that not to see others' proves nothing: \
+                     look whether --tenant-setting is right";
+
 /// Judges what came of an attempt.
 pub fn judge(attempt: &Attempt, way: Way, outcome: &Outcome) -> Judged {
     let judged = plain(attempt, outcome);
@@ -115,6 +119,10 @@ fn success(attempt: &Attempt, last: &Answer, earlier: &[Answer]) -> Judged {
     let count = last.rows.len();
     let affected = last.affected;
     match &attempt.expect {
+        Expect::OwnRow => match count {
+            0 => told(Verdict::NotProven, BLIND),
+            _ => told(Verdict::Held, "it came, so that others could have come"),
+        },
         Expect::NoRows | Expect::NotLocked => match count {
             0 => told(Verdict::Held, "no row"),
             _ => told(Verdict::Crossed, "a row came back"),
@@ -207,7 +215,11 @@ fn same_estimate(last: &Answer, earlier: &[Answer]) -> Judged {
 fn failure(attempt: &Attempt, failed: &Failed) -> Judged {
     let class = failed.sqlstate.get(..2).unwrap_or_default();
     let writes = matches!(attempt.expect, Expect::NotWritten | Expect::NoMoreThanOwn(_));
+    // Without a tenant a row that somebody else has written is written again: nothing is wrong
+    // with its values.
+    let unread = attempt.expect == Expect::NoRows || attempt.command == Command::NoTenant;
     let judged = match (failed.sqlstate.as_str(), &attempt.expect) {
+        (_, Expect::OwnRow) if attempt.privileged => Verdict::NotProven,
         ("42501", _) if attempt.command == Command::Context => Verdict::Refused,
         ("42501", _) if attempt.privileged => Verdict::Held,
         ("42501", _) => Verdict::Refused,
@@ -229,7 +241,7 @@ fn failure(attempt: &Attempt, failed: &Failed) -> Judged {
         // COPY FROM and its kin are not for tables with policies; COPY not for the gateway.
         ("0A000", _) => Verdict::Refused,
         // An error of the policy itself shows no row: no such setting, no such value, recursion.
-        _ if matches!(class, "22" | "P0") && attempt.expect == Expect::NoRows => Verdict::Held,
+        _ if matches!(class, "22" | "P0") && unread => Verdict::Held,
         ("42704" | "42P17", _) => Verdict::Held,
         _ => Verdict::NotProven,
     };

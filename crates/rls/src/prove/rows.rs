@@ -16,6 +16,7 @@ const LONG_TENANT_BYTES: usize = 20_000;
 /// Rows that are looked at where it is asked whose they are.
 const LOOK_ROWS_MAX: u32 = 1_000;
 
+const CONTROL: &str = "whoever sees nothing at all proves nothing by not seeing others' rows";
 const READS: &str = "a policy, or that there is none, shows rows of other tenants";
 const OPENS: &str = "a policy opens where no tenant is set: any bug that loses the tenant shows \
                      everything";
@@ -92,6 +93,13 @@ fn no_tenant(target: &Target<'_>, attempts: &mut Vec<Attempt>) {
 
 fn reads(target: &Target<'_>, pair: Pair<'_>, attempts: &mut Vec<Attempt>) {
     let table = &target.table.name;
+    let mut draft = Draft::default();
+    let pick = target.pick(&mut draft, pair.attacker, Whose::Attacker);
+    let own = draft.done(format!("select 1 from {table} where {pick} limit 1"));
+    let name = "sees a row of its own";
+    let control = target.against(pair, Command::Select, name, CONTROL, (own, Expect::OwnRow));
+    attempts.push(Attempt { victim: None, alone: true, ..control });
+
     let mut draft = Draft::default();
     let pick = target.pick(&mut draft, pair.victim, Whose::Victim);
     let asked = draft.done(format!("select 1 from {table} where {pick} limit 1"));

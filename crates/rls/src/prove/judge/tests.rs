@@ -43,6 +43,9 @@ fn one_statement() {
     let column = || Expect::NoOtherTenant { column: "tenant_id".to_owned() };
     let view = |invoker| Expect::NothingTold { invoker };
     for (command, expect, outcome, verdict) in [
+        (Command::Select, Expect::OwnRow, rows(&["1"]), Held),
+        (Command::Select, Expect::OwnRow, rows(&[]), NotProven),
+        (Command::Select, Expect::OwnRow, fails("22P02", "no integer"), NotProven),
         (Command::Select, Expect::NoRows, rows(&[]), Held),
         (Command::Select, Expect::NoRows, rows(&["1"]), Crossed),
         (Command::Select, Expect::NoRows, fails("42501", "denied"), Held),
@@ -57,6 +60,7 @@ fn one_statement() {
         (Command::Insert, Expect::NotWritten, fails("23514", "no partition"), NotProven),
         (Command::Insert, Expect::NotWritten, fails("25006", "read-only"), NotProven),
         (Command::Insert, Expect::NotWritten, fails("P0001", "a trigger"), NotProven),
+        (Command::NoTenant, Expect::NotWritten, fails("22P02", "no integer"), Held),
         (Command::Upsert, Expect::NotWritten, wrote(0), Crossed),
         (Command::Update, Expect::NotWritten, wrote(0), Held),
         (Command::Truncate, Expect::NotWritten, wrote(0), Crossed),

@@ -166,13 +166,22 @@ async fn parties(arguments: &Prove) -> Result<Parties, Failure> {
 
 async fn prove(arguments: &Prove, parties: Parties, began_at: String) -> Result<Proof, Failure> {
     let Parties { place, app, gateway, database } = parties;
-    let role = place.app_role.as_deref().or(app.as_ref().map(|login| login.role.as_str()));
-    let role = role.unwrap_or(&place.login.role).to_owned();
+    let named = arguments.connection.app_role.as_deref();
+    let login = app.as_ref().map(|login| login.role.as_str());
+    let role = named.or(login).or(place.app_role.as_deref()).unwrap_or(&place.login.role);
+    let role = role.to_owned();
     let mut reader = Reader::connect(&place.login).await?;
     if !reader.has_role(&role).await? {
         return Err(reader.no_role(&role));
     }
-    let Ground { settings, found } = survey(arguments, &place, &mut reader, &role).await?;
+    let Ground { settings, mut found } = survey(arguments, &place, &mut reader, &role).await?;
+    if let Some(login) = app.as_ref().filter(|login| login.role != role) {
+        found.remarks.push(format!(
+            "direct attempts ran as {}, and what {role} may do was looked at: without --app-role \
+             both are the same",
+            login.role
+        ));
+    }
     let mut ways = Ways { direct: None, gateway };
     if let Some(login) = app {
         let carried = settings.iter().filter(|_| !found.sealed);

@@ -92,7 +92,7 @@ pub fn the_demo_data(stand: &Stand) {
     let at = ["--data-dir".to_owned(), directory.to_owned()];
     let tables = [("postgres", "items"), ("onlineshop", "product"), ("rls_vip", "t_user")];
     for (database, table) in tables {
-        let proof = report(&at, &["--database", database]);
+        let proof = report(&at, &["--database", database, "--tenants", "2"]);
         assert_eq!(cells(&proof, "crossed"), BTreeSet::new(), "{database}");
         let held = cells(&proof, "held");
         let selected =
@@ -107,6 +107,10 @@ pub fn the_demo_data(stand: &Stand) {
             assert_eq!(verdicts.contains(&"open"), open, "{database} {way}: {verdicts:?}");
         }
     }
+    // By another setting nobody is a tenant, and it is not said that the walls hold.
+    let wrong = ["--database", "rls_vip", "--tenant-setting", "app.other"];
+    let blind = cells(&report(&at, &wrong), "not_proven");
+    assert!(blind.contains(&("sh_vip.t_user".to_owned(), "select".to_owned())), "{blind:?}");
     let output = prove(&at, &["--database", "rls_vip"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("sh_vip.t_user") && text.contains("nothing remains"), "{text}");
