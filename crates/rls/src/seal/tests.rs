@@ -3,6 +3,9 @@
 
 use super::*;
 
+/// Something that is not as it was made.
+type Change = fn(&mut Function);
+
 fn named(name: &str) -> Object {
     objects().find(|one| one.name == name).unwrap()
 }
@@ -90,23 +93,23 @@ fn what_was_made_is_told_from_what_is_there() {
         language: "plpgsql".to_owned(),
         ..Function::default()
     };
-    let judged = |change: &dyn Fn(&mut Function)| {
+    let judged = |change: Change| {
         let mut function = good.clone();
         change(&mut function);
         let catalog =
             Catalog { functions: [(1, function)].into_iter().collect(), ..Catalog::default() };
         deviation(&catalog, &tenant)
     };
-    assert_eq!(judged(&|_| {}), None);
-    let changes: [(&dyn Fn(&mut Function), &str); 8] = [
-        (&|one| one.name = "rowhouse.tenants()".to_owned(), "is missing"),
-        (&|one| one.owner = "app".to_owned(), "another role"),
-        (&|one| one.definer = false, "other properties"),
-        (&|one| one.volatility = 'i', "other properties"),
-        (&|one| one.leakproof = true, "other properties"),
-        (&|one| one.settings = vec!["search_path=shop".to_owned()], "other settings"),
-        (&|one| one.source.push_str("; select 1"), "another body"),
-        (&|one| one.callable = false, "may not be called"),
+    assert_eq!(judged(|_| {}), None);
+    let changes: [(Change, &str); 8] = [
+        (|one| one.name = "rowhouse.tenants()".to_owned(), "is missing"),
+        (|one| one.owner = "app".to_owned(), "another role"),
+        (|one| one.definer = false, "other properties"),
+        (|one| one.volatility = 'i', "other properties"),
+        (|one| one.leakproof = true, "other properties"),
+        (|one| one.settings = vec!["search_path=shop".to_owned()], "other settings"),
+        (|one| one.source.push_str("; select 1"), "another body"),
+        (|one| one.callable = false, "may not be called"),
     ];
     for (change, told) in changes {
         assert!(judged(change).unwrap().contains(told), "{told}");
