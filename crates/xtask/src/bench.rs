@@ -17,6 +17,7 @@ mod generator;
 mod options;
 mod processes;
 mod report;
+mod sealed;
 mod way;
 
 use bouncer::Bouncer;
@@ -39,6 +40,9 @@ pub fn run(root: &Path, arguments: &[String]) -> Outcome {
     if cfg!(debug_assertions) {
         return again_as_release(root, arguments);
     }
+    if options.sealed {
+        return sealed::run(root, &options);
+    }
     let postgres = setup::postgres()?;
     let gateway = build(root, Profile::Release)?;
     let scripts = root.join("bench");
@@ -54,7 +58,7 @@ pub fn run(root: &Path, arguments: &[String]) -> Outcome {
             None
         }
     };
-    let door = Door::start(&gateway, folder.path(), &cluster)?;
+    let door = Door::start(&gateway, folder.path(), &cluster, None)?;
     let bench = Bench { cluster, bouncer, door, scripts };
     let mut report = Report::new(root, &options, postgres.major);
     let outcome = bench.measure(&options, &mut report);
@@ -145,7 +149,7 @@ impl Bench {
     fn generator(&self) -> Outcome<Generator> {
         let tokens = (1..=cluster::TENANTS).map(|tenant| self.door.token(tenant));
         let tokens = tokens.collect::<Outcome<Vec<String>>>()?;
-        Ok(Generator::new(self.door.address(), &tokens))
+        Ok(Generator::new(self.door.address(), &tokens, "postgres"))
     }
 
     fn stop(self) -> Outcome {

@@ -5,7 +5,7 @@
 //! everything they can see. Most looks are statements that the gateway takes for harmless, so that
 //! no reset comes before them and whatever A has left would be met.
 
-mod acts;
+pub mod acts;
 mod oracle;
 
 use std::time::Duration;

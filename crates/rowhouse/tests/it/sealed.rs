@@ -3,6 +3,7 @@
 mod database;
 mod keys;
 mod lanes;
+mod leak;
 mod start;
 mod tokens;
 
@@ -24,6 +25,8 @@ pub fn cases() -> Vec<Case> {
             ("forged_and_stolen_tokens", tokens::forged_and_stolen_tokens),
             ("keys_are_out_of_reach", tokens::keys_are_out_of_reach),
             ("errors_tell_no_values", tokens::errors_tell_no_values),
+            ("nothing_is_left_by_tenants", leak::nothing_is_left_by_tenants),
+            ("nothing_is_left_by_applications", leak::nothing_is_left_by_applications),
             ("not_sealed", start::not_sealed),
             ("rotation_under_load", keys::rotation_under_load),
             ("a_file_that_cannot_be_used", keys::a_file_that_cannot_be_used),

@@ -23,6 +23,8 @@ pub const ROLE: &str = "bench_app";
 pub const GATEWAY_ROLE: &str = "bench_gateway";
 /// Known to everyone, on a cluster that lives for minutes behind a socket.
 pub const PASSWORD: &str = "bench-password";
+/// The database whose context is sealed, where one is wanted.
+pub const SEALED: &str = "sealed";
 /// The number in the socket's name; no TCP port.
 pub const PORT: u16 = 5432;
 
@@ -93,10 +95,27 @@ impl Cluster {
         command
     }
 
+    /// One more database with the data of the script.
+    pub fn add_database(&self, name: &str, schema: &Path) -> Outcome {
+        self.query("postgres", &format!("create database {name}"))?;
+        run::output(self.psql(name).arg("-f").arg(schema)).map(drop)
+    }
+
+    /// SQL as the superuser.
+    pub fn query(&self, database: &str, sql: &str) -> Outcome {
+        run::output(self.psql(database).args(["-c", sql])).map(drop)
+    }
+
+    /// Where the superuser gets in.
+    pub fn url(&self, database: &str) -> String {
+        let socket = self.socket.display();
+        format!("postgres://{SUPERUSER}:{PASSWORD}@/{database}?host={socket}&port={PORT}")
+    }
+
     fn wait(&self) -> Outcome {
         let start = Instant::now();
         loop {
-            match run::output(self.psql().args(["-c", "select 1"])) {
+            match run::output(self.psql("postgres").args(["-c", "select 1"])) {
                 Ok(_) => return Ok(()),
                 Err(_) if start.elapsed() < START_MAX => run::pause(POLL),
                 Err(failure) => return Err(failure),
@@ -107,14 +126,14 @@ impl Cluster {
     fn load(&self, schema: &Path) -> Outcome {
         for role in [ROLE, GATEWAY_ROLE] {
             let role = format!("create role {role} login password '{PASSWORD}'");
-            run::output(self.psql().args(["-c", &role]))?;
+            self.query("postgres", &role)?;
         }
-        run::output(self.psql().arg("-f").arg(schema)).map(drop)
+        run::output(self.psql("postgres").arg("-f").arg(schema)).map(drop)
     }
 
-    fn psql(&self) -> Command {
+    fn psql(&self, database: &str) -> Command {
         let mut command = self.client("psql");
-        command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "postgres"]);
+        command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database]);
         command.arg("-h").arg(&self.socket).args(["-U", SUPERUSER]);
         command
     }

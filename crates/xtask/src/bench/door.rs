@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::cluster::{Cluster, GATEWAY_ROLE, PASSWORD, PORT};
+use super::cluster::{Cluster, GATEWAY_ROLE, PASSWORD, PORT, SEALED};
 use crate::gateway::Gateway;
 use crate::run::{self, Failure, Outcome};
 
@@ -25,10 +25,18 @@ pub struct Door {
 
 impl Door {
     /// With the default configuration but for where things are.
-    pub fn start(program: &Path, folder: &Path, cluster: &Cluster) -> Outcome<Door> {
+    pub fn start(
+        program: &Path,
+        folder: &Path,
+        cluster: &Cluster,
+        keys: Option<&Path>,
+    ) -> Outcome<Door> {
         let address = free_address()?;
         let config = folder.join("rowhouse.toml");
-        let text = config_text(address, free_address()?, cluster.socket_folder());
+        let mut text = config_text(address, free_address()?, cluster.socket_folder());
+        if let Some(keys) = keys {
+            text = with_sealed(&text, keys);
+        }
         fs::write(&config, text)
             .map_err(|error| Failure::new(format!("{}: {error}", config.display())))?;
         let mut command = Command::new(program);
@@ -67,6 +75,14 @@ fn free_address() -> Outcome<SocketAddr> {
     listener
         .and_then(|listener| listener.local_addr())
         .map_err(|error| Failure::new(format!("no free port: {error}")))
+}
+
+/// The same with the sealed database behind the other one.
+fn with_sealed(text: &str, keys: &Path) -> String {
+    let database =
+        format!("[[resource.database]]\nname = \"{SEALED}\"\ncontext = \"sealed\"\n[[secret]]");
+    let text = text.replacen("[[secret]]", &database, 1);
+    format!("{text}[seal]\nkeys_file = \"{}\"\n", keys.display())
 }
 
 fn config_text(http: SocketAddr, admin: SocketAddr, socket: &Path) -> String {

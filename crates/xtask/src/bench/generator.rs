@@ -99,11 +99,11 @@ pub struct Generator {
 
 impl Generator {
     /// Clients that ask as any of the tokens' tenants, who count from 1.
-    pub fn new(address: SocketAddr, tokens: &[String]) -> Generator {
+    pub fn new(address: SocketAddr, tokens: &[String], database: &str) -> Generator {
         let requests = |sql: &str| {
             let numbered = tokens.iter().enumerate();
             let each = numbered.map(|(index, token)| {
-                Request::new(address, token, index + 1, RESOURCE, SECRET, sql)
+                Request::new(address, token, index + 1, [RESOURCE, SECRET, database], sql)
             });
             Arc::new(each.collect::<Vec<Request>>())
         };

@@ -21,19 +21,26 @@ pub struct Options {
     pub connections: Vec<usize>,
     /// Where the numbers go.
     pub json: Option<PathBuf>,
+    /// A sealed context against a standard one, and nothing else.
+    pub sealed: bool,
 }
 
 impl Options {
-    /// `--rounds N --seconds N --connections N,N --json FILE`.
+    /// `--rounds N --seconds N --connections N,N --json FILE --sealed`.
     pub fn parse(arguments: &[String]) -> Outcome<Options> {
         let mut options = Options {
             rounds: ROUNDS,
             time: Duration::from_secs(SECONDS),
             connections: CONNECTIONS.to_vec(),
             json: None,
+            sealed: false,
         };
         let mut arguments = arguments.iter();
         while let Some(name) = arguments.next() {
+            if name == "--sealed" {
+                options.sealed = true;
+                continue;
+            }
             let value = arguments.next().ok_or_else(|| Failure::usage(format!("{name} what?")))?;
             let number = || positive(name, value);
             match name.as_str() {
@@ -45,7 +52,7 @@ impl Options {
                 }
                 "--json" => options.json = Some(PathBuf::from(value)),
                 _ => {
-                    let known = "--rounds, --seconds, --connections, --json";
+                    let known = "--rounds, --seconds, --connections, --json, --sealed";
                     return Err(Failure::usage(format!("no option {name}: there are {known}")));
                 }
             }

@@ -57,6 +57,11 @@ impl Sample {
         self.rate
     }
 
+    /// What one request cost PostgreSQL, in microseconds.
+    pub fn database_us(&self) -> f64 {
+        self.cpu.postgres
+    }
+
     fn json(&self) -> Value {
         let cpu = &self.cpu;
         json!({

@@ -14,6 +14,7 @@ fn options() {
     let options = parse("--rounds 7 --seconds 2 --connections 4,8 --json a.json").unwrap();
     assert_eq!((options.rounds, options.time.as_secs()), (7, 2));
     assert_eq!(options.connections, [4, 8]);
+    assert!(!options.sealed && parse("--sealed --rounds 3").unwrap().sealed);
     for bad in ["--rounds", "--rounds 0", "--rounds x", "--connections 4,,8", "--fast 1", "5"] {
         assert_eq!(parse(bad), None, "{bad}");
     }

@@ -21,13 +21,12 @@ impl Request {
         address: SocketAddr,
         token: &str,
         tenant: usize,
-        resource: &str,
-        secret: &str,
+        [resource, secret, database]: [&str; 3],
         sql: &str,
     ) -> Request {
         let body = format!(
             "{{\"resourceArn\": \"{resource}\", \"secretArn\": \"{secret}\", \
-             \"database\": \"postgres\", \"sql\": \"{sql}\", \"parameters\": \
+             \"database\": \"{database}\", \"sql\": \"{sql}\", \"parameters\": \
              [{{\"name\": \"id\", \"value\": {{\"longValue\": {PLACEHOLDER}}}}}]}}"
         );
         let text = format!(

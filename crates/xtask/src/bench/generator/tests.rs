@@ -6,7 +6,7 @@ use super::request::Request;
 #[test]
 fn requests_keep_their_length() {
     let address = "127.0.0.1:8080".parse().unwrap();
-    let request = Request::new(address, "token", 7, "cluster", "secret", "select :id");
+    let request = Request::new(address, "token", 7, ["cluster", "secret", "d"], "select :id");
     for (id, shown) in [(1, "     1"), (42, "    42"), (999_999, "999999")] {
         let mut bytes = b"what was there before".to_vec();
         request.write(id, &mut bytes);
@@ -22,7 +22,7 @@ fn requests_keep_their_length() {
 #[test]
 fn answers_are_checked() {
     let address = "127.0.0.1:8080".parse().unwrap();
-    let request = Request::new(address, "token", 7, "cluster", "secret", "select :id");
+    let request = Request::new(address, "token", 7, ["cluster", "secret", "d"], "select :id");
     let answer = |status: &str, tenant: usize, id: usize, name: usize| {
         format!(
             "HTTP/1.1 {status}\r\n\r\n{{\"records\":[[{{\"longValue\":{tenant}}},\
