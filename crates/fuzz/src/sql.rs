@@ -3,7 +3,8 @@
 use rowhouse_protocol::context::context_change;
 use rowhouse_protocol::named::rewrite;
 use rowhouse_protocol::scan::{Token, TokenKind, significant, tokens};
-use rowhouse_protocol::statement::{SessionEffect, examine, statements};
+use rowhouse_protocol::sealed::refusal;
+use rowhouse_protocol::statement::{SessionEffect, Verb, examine, statements};
 
 const PROTECTED: [&str; 2] = ["app.current_tenant", "role"];
 
@@ -74,6 +75,14 @@ fn check_statements(text: &str) {
         assert_eq!(text.get(part.start..at), Some(part.text));
         let alone = examine(part.text);
         assert_eq!((alone.statements, alone.verb), (1, part.verb), "{}", part.text);
+    }
+    // What passes into a sealed database is one statement, and no command that is not on its list.
+    if refusal(text).is_none() {
+        let commits = examined.verb.is_transaction_control()
+            && !matches!(examined.verb, Verb::Savepoint | Verb::Release | Verb::RollbackTo);
+        assert!(parts.len() <= 1 && !commits, "{text}");
+        let setting = matches!(examined.verb, Verb::Set | Verb::SetLocal | Verb::SetRole);
+        assert!(!setting && examined.verb != Verb::Other, "{text}");
     }
     if examined.read_only {
         assert_eq!(examined.session, SessionEffect::KnownClean);
