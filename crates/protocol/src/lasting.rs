@@ -6,7 +6,7 @@
 //! is not on the short list of [`crate::statement`] is reset anyway.
 
 use crate::scan::{self, Token, TokenKind};
-use crate::statement::{self, Verb};
+use crate::statement::{self, Statement, Verb};
 use crate::word::Word;
 
 /// Words that only stand where something is meant to stay.
@@ -15,13 +15,17 @@ const WORDS: &[&str] = &["hold", "temp", "temporary"];
 const LOCKS: [&str; 2] = ["pg_advisory_", "pg_try_advisory_"];
 /// In the names of those that take locks of the transaction.
 const OF_TRANSACTION: &str = "_xact_";
+/// Settings that drivers make for every connection, and that change no answer: sorted.
+/// `extra_float_digits` is one of them from 1 on, where all digits that are needed are shown.
+const WEIGHTLESS: &[&str] = &["application_name", "extra_float_digits", "jit"];
 /// The schema of the session's own tables.
 const OWN_SCHEMA: &str = "pg_temp";
 
 /// Whether these statements say in so many words that something is to outlive the transaction.
 #[must_use]
 pub fn is_lasting(sql: &str) -> bool {
-    if statement::statements(sql).iter().any(|statement| keeps(statement.verb)) {
+    let keeps = |one: &Statement<'_>| keeps(one.verb) && !is_weightless(one.text);
+    if statement::statements(sql).iter().any(keeps) {
         return true;
     }
     let tokens = scan::collect(sql);
@@ -42,6 +46,32 @@ fn keeps(verb: Verb) -> bool {
     )
 }
 
+/// `SET [SESSION] extra_float_digits = 3`.
+fn is_weightless(statement: &str) -> bool {
+    let mut tokens = scan::significant(statement);
+    if !tokens.next().is_some_and(|set| set.is_word("set")) {
+        return false;
+    }
+    let mut name = tokens.next();
+    if name.is_some_and(|name| name.is_word("session")) {
+        name = tokens.next();
+    }
+    let assigns = tokens.next().is_some_and(|sign| sign.text == "=" || sign.is_word("to"));
+    let value = tokens.next();
+    let word = Word::of(name.as_ref());
+    let unseen = word.as_str() != "extra_float_digits"
+        || value.is_some_and(|value| matches!(value.text, "1" | "2" | "3"));
+    assigns && word.is_in(WEIGHTLESS) && unseen && tokens.next().is_none()
+}
+
+/// `set_config('jit', …)`, as drivers call it around their own questions.
+fn sets_weightless(tokens: &[Token<'_>]) -> bool {
+    let name = tokens.get(1).filter(|name| name.kind == TokenKind::String);
+    let name = name.map(|name| name.text.trim_matches('\''));
+    name.is_some_and(|name| matches!(name, "application_name" | "jit"))
+        && tokens.get(2).is_some_and(|comma| comma.is_punct(","))
+}
+
 fn names_lasting(tokens: &[Token<'_>]) -> bool {
     let Some(token) = tokens.first() else { return false };
     if !matches!(token.kind, TokenKind::Ident | TokenKind::QuotedIdent) {
@@ -53,7 +83,10 @@ fn names_lasting(tokens: &[Token<'_>]) -> bool {
     word.is_in(WORDS)
         || name.starts_with(OWN_SCHEMA)
         || locks && !name.contains(OF_TRANSACTION)
-        || name == "set_config" && !is_local(tokens.get(1..).unwrap_or_default())
+        || name == "set_config" && {
+            let call = tokens.get(1..).unwrap_or_default();
+            !is_local(call) && !sets_weightless(call)
+        }
 }
 
 /// Whether the last argument of a call is plainly `true`: the setting ends with the transaction.

@@ -37,6 +37,27 @@ pub mod tag {
     pub const SYNC: u8 = b'S';
     /// The polite end.
     pub const TERMINATE: u8 = b'X';
+
+    /// Whether a client in a session may send it: what cannot be is not waited for.
+    #[must_use]
+    pub fn is_of_session(tag_byte: u8) -> bool {
+        const OF_SESSION: [u8; 13] = [
+            BIND,
+            CLOSE,
+            COPY_DATA,
+            COPY_DONE,
+            COPY_FAIL,
+            DESCRIBE,
+            EXECUTE,
+            FLUSH,
+            FUNCTION_CALL,
+            PARSE,
+            QUERY,
+            SYNC,
+            TERMINATE,
+        ];
+        OF_SESSION.contains(&tag_byte)
+    }
 }
 
 /// What a name is of.

@@ -22,13 +22,13 @@ use tokio::time::Instant;
 
 use crate::admin::Admin;
 use crate::config::{Config, Loaded};
-use crate::http::Phase;
 use crate::jwks::Keyring;
-use crate::net::{adopt, bind_shared};
+use crate::net::{Phase, adopt, bind_shared};
 use crate::observe::{Event, LogSwitch, Observer};
 use crate::seal::Seals;
 use crate::secrets::Sources;
 use crate::session::Peers;
+use crate::wire;
 pub use reload::Reloads;
 use reload::{Follow, Renewed};
 use shard::{NOT_TOLD, Shard, ShardHandle};
@@ -45,6 +45,8 @@ pub struct Endpoints {
     pub http: SocketAddr,
     /// Whether it has TLS.
     pub https: bool,
+    /// The PostgreSQL door, where it is open.
+    pub pg: Option<SocketAddr>,
     /// Liveness, readiness, metrics.
     pub admin: SocketAddr,
 }
@@ -138,20 +140,22 @@ async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), AppError> {
     let http = config.http.listen;
-    let listeners = bind_shared(http, config.pool.shards).map_err(|error| AppError::Bind {
-        key: "http.listen",
-        address: http,
-        error,
-    })?;
-    let bound = listeners.first().map(std::net::TcpListener::local_addr);
-    let http = bound.transpose().map_err(AppError::System)?.unwrap_or(http);
+    let shards = config.pool.shards;
+    let (listeners, http) = bind_door("http.listen", http, shards)?;
+    let (wire_listeners, pg) = if config.wire.is_open() {
+        let (listeners, pg) = bind_door("wire.listen", config.wire.listen, shards)?;
+        (listeners.into_iter().map(Some).collect::<Vec<_>>(), Some(pg))
+    } else {
+        ((0..shards).map(|_| None).collect(), None)
+    };
+    let doors = listeners.into_iter().zip(wire_listeners).collect();
     let (admin_listener, admin) = bind_admin(config.admin.listen)?;
     let keyring = Keyring::start(config, observer).await;
     let sources = Arc::clone(&follow.sources);
     let seals = follow.seals.clone();
     let renewed = Renewed { config: Arc::clone(config), keyring };
     let (followers, followed) = watch::channel(renewed);
-    let (phase, shards) = start_shards(config, &sources, &seals, observer, listeners, &followed)?;
+    let (phase, shards) = start_shards(config, &sources, &seals, observer, doors, &followed)?;
     if let Some(reloads) = reloads {
         tokio::task::spawn_local(follow.run(reloads, followers));
     }
@@ -161,12 +165,27 @@ async fn serve(
     }
     let readiness = probe::watch(config, &sources, &seals, observer);
     tokio::task::spawn_local(Admin::new(observer.clone(), readiness).accept(admin_listener));
-    let endpoints = Endpoints { http, https: config.http.tls.is_some(), admin };
-    observer.emit(&Event::Ready { http, admin, shards: shards.len() });
+    let endpoints = Endpoints { http, https: config.http.tls.is_some(), pg, admin };
+    observer.emit(&Event::Ready { http, pg, admin, shards: shards.len() });
     ready(&endpoints);
     shutdown.await;
     stop(config, observer, &phase, shards).await;
     Ok(())
+}
+
+type Listeners = Vec<std::net::TcpListener>;
+
+/// A listener for each shard, and the address they share.
+fn bind_door(
+    key: &'static str,
+    address: SocketAddr,
+    shards: usize,
+) -> Result<(Listeners, SocketAddr), AppError> {
+    let listeners =
+        bind_shared(address, shards).map_err(|error| AppError::Bind { key, address, error })?;
+    let bound = listeners.first().map(std::net::TcpListener::local_addr);
+    let address = bound.transpose().map_err(AppError::System)?.unwrap_or(address);
+    Ok((listeners, address))
 }
 
 fn bind_admin(address: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAddr), AppError> {
@@ -184,14 +203,15 @@ fn start_shards(
     sources: &Arc<Sources>,
     seals: &Option<Arc<Seals>>,
     observer: &Observer,
-    listeners: Vec<std::net::TcpListener>,
+    doors: Vec<(std::net::TcpListener, Option<std::net::TcpListener>)>,
     renewed: &watch::Receiver<Renewed>,
 ) -> Result<(watch::Sender<Phase>, Vec<ShardHandle>), AppError> {
     let (phase, phases) = watch::channel(Phase::Serving);
-    let (peers, inboxes) = Peers::connect(listeners.len());
+    let (peers, inboxes) = Peers::connect(doors.len());
     let clients = Arc::new(AtomicUsize::new(0));
-    let mut shards = Vec::with_capacity(listeners.len());
-    for (number, (listener, inbox)) in listeners.into_iter().zip(inboxes).enumerate() {
+    let mut shards = Vec::with_capacity(doors.len());
+    let guests = wire::Shared::new().map_err(|error| AppError::System(io::Error::other(error)))?;
+    for (number, ((listener, wire), inbox)) in doors.into_iter().zip(inboxes).enumerate() {
         let shard = Shard {
             number,
             config: Arc::clone(config),
@@ -201,6 +221,7 @@ fn start_shards(
             peers: peers.clone(),
             inbox,
             listener,
+            wire: wire.map(|listener| (listener, guests.clone())),
             clients: Arc::clone(&clients),
             phase: phases.clone(),
             renewed: renewed.clone(),

@@ -69,7 +69,7 @@ enum Command {
 #[command(after_help = "\
 Example:
   rowhouse dev --data-dir .rowhouse
-  rowhouse dev --http 127.0.0.1:0 --admin 127.0.0.1:0    # free ports, see DIR/endpoints.json")]
+  rowhouse dev --http 127.0.0.1:0 --pg 127.0.0.1:0 --admin 127.0.0.1:0    # free ports")]
 struct Dev {
     /// Where cluster, keys and configuration are kept.
     #[arg(long, value_name = "DIR", default_value = DATA_DIR)]
@@ -77,8 +77,7 @@ struct Dev {
     /// Where the Data API listens; port 0 picks a free one. Loopback only: dev's keys are public.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
     http: SocketAddr,
-    /// Where the PostgreSQL door will listen. It does not exist yet: endpoints.json has null for
-    /// it.
+    /// Where the PostgreSQL door listens; port 0 picks a free one. Loopback only.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6432", value_parser = address)]
     pg: SocketAddr,
     /// Where liveness, readiness and metrics are; port 0 picks a free one. Loopback only.

@@ -24,6 +24,7 @@ mod suggest;
 mod tokens;
 mod units;
 mod values;
+mod wire;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -50,6 +51,7 @@ pub use seal_keys::{SealKeys, SealKeysError, StoredKey};
 pub use sts::Sts;
 pub use units::{parse_duration, write_duration};
 pub use values::Values;
+pub use wire::{DEV_PASSWORDS, User, Wire};
 
 /// The access keys of `rowhouse dev`: an `app` principal and an `admin` principal. Everybody knows
 /// them, so they work on loopback only.
@@ -62,6 +64,8 @@ pub const DEV_SECRET: &str = "rowhouse-dev-secret";
 pub struct Config {
     /// The RDS Data API door.
     pub http: Http,
+    /// The PostgreSQL door.
+    pub wire: Wire,
     /// Liveness, readiness and metrics.
     pub admin: Admin,
     /// How the log looks.
@@ -159,6 +163,8 @@ pub struct Pool {
     pub continued_statements: usize,
     /// Connections that explicit transactions may own at once.
     pub transaction_connections: usize,
+    /// Connections that clients of the PostgreSQL door may have at once.
+    pub wire_connections: usize,
     /// Requests that may wait for a connection; more are refused.
     pub waiting_max: usize,
     /// How long a request waits for a connection.

@@ -61,6 +61,20 @@ pub enum Kind {
     Unavailable,
     /// The connection was lost while the statement ran; it may have been committed.
     OutcomeUnknown,
+    /// A client does not keep to PostgreSQL's protocol.
+    Protocol,
+    /// A client has named a prepared statement that is none.
+    StatementUnknown,
+    /// A client has named a prepared statement anew.
+    StatementExists,
+    /// A limit of the configuration is reached.
+    LimitReached,
+    /// A client has left its transaction alone for too long.
+    TransactionIdle,
+    /// A client has said nothing for too long.
+    SessionIdle,
+    /// A client's password is wrong.
+    Password,
     /// The gateway is stopping; nothing ran.
     ShuttingDown,
     /// The client left before its answer; what it had sent may have run.
@@ -113,6 +127,21 @@ impl Kind {
             Kind::OutcomeUnknown => {
                 (SqlState::TRANSACTION_RESOLUTION_UNKNOWN, Exception::DatabaseError)
             }
+            Kind::Protocol => (SqlState::PROTOCOL_VIOLATION, Exception::BadRequest),
+            Kind::StatementUnknown => {
+                (SqlState::INVALID_SQL_STATEMENT_NAME, Exception::DatabaseError)
+            }
+            Kind::StatementExists => {
+                (SqlState::DUPLICATE_PREPARED_STATEMENT, Exception::DatabaseError)
+            }
+            Kind::LimitReached => {
+                (SqlState::CONFIGURATION_LIMIT_EXCEEDED, Exception::DatabaseError)
+            }
+            Kind::TransactionIdle => {
+                (SqlState::IDLE_IN_TRANSACTION_TIMEOUT, Exception::DatabaseError)
+            }
+            Kind::SessionIdle => (SqlState::IDLE_SESSION_TIMEOUT, Exception::DatabaseError),
+            Kind::Password => (SqlState::INVALID_PASSWORD, Exception::AccessDenied),
             Kind::ShuttingDown => (SqlState::ADMIN_SHUTDOWN, Exception::ServiceUnavailable),
             Kind::ClientGone => (SqlState::CONNECTION_FAILURE, Exception::BadRequest),
             Kind::Internal => (SqlState::INTERNAL_ERROR, Exception::InternalServerError),
@@ -120,7 +149,7 @@ impl Kind {
     }
 
     /// Every kind, for the test that walks the table.
-    pub const ALL: [Kind; 27] = [
+    pub const ALL: [Kind; 34] = [
         Kind::Identity,
         Kind::Signature,
         Kind::TokenExpired,
@@ -145,6 +174,13 @@ impl Kind {
         Kind::Overloaded,
         Kind::Unavailable,
         Kind::OutcomeUnknown,
+        Kind::Protocol,
+        Kind::StatementUnknown,
+        Kind::StatementExists,
+        Kind::LimitReached,
+        Kind::TransactionIdle,
+        Kind::SessionIdle,
+        Kind::Password,
         Kind::ShuttingDown,
         Kind::ClientGone,
         Kind::Internal,

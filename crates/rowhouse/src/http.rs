@@ -37,6 +37,7 @@ use crate::config::Config;
 use crate::error::{Error, Kind};
 use crate::identity::{ClaimedKey, Credential, Identity, Service, credential, now_unix};
 use crate::jwks::Keys;
+use crate::net::Phase;
 use crate::observe::{Answered, Event, Observer};
 use crate::session::Session;
 
@@ -48,17 +49,6 @@ const SESSION_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token"
 
 /// The status in reports of answers that nobody waited for; web servers log it so, none sends it.
 const CLIENT_GONE_STATUS: u16 = 499;
-
-/// How far a stop has come. Every shard and door follows the same value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// New connections are accepted.
-    Serving,
-    /// None are; what is open goes on, so that transactions can end.
-    Draining,
-    /// Connections close after the answer they are at.
-    Closing,
-}
 
 /// The Data API door of one shard.
 pub struct Door {

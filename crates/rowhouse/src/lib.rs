@@ -14,7 +14,7 @@
 //! | [`upstream`] | one PostgreSQL connection |
 //! | [`pool`] | many of them, and who may use which |
 //! | [`session`] | the corridor: the only way from a door to PostgreSQL |
-//! | [`http`], [`admin`] | the doors |
+//! | [`http`], [`wire`], [`admin`] | the doors |
 //! | [`app`] | the composition root |
 //! | [`cluster`], [`demo`] | the private PostgreSQL of `rowhouse dev`, and its data |
 //! | [`cli`] | the commands |
@@ -38,3 +38,4 @@ pub mod seal;
 pub mod secrets;
 pub mod session;
 pub mod upstream;
+pub mod wire;

@@ -22,6 +22,17 @@ pub use roots::{read_roots, system_roots};
 /// Connections the kernel may queue for one listener before it refuses more.
 const LISTEN_BACKLOG: i32 = 1024;
 
+/// How far a stop has come. Every shard and door follows the same value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// New connections are accepted.
+    Serving,
+    /// None are; what is open goes on, so that transactions can end.
+    Draining,
+    /// Connections close after the answer they are at.
+    Closing,
+}
+
 /// Binds `count` listeners to one address with `SO_REUSEPORT`, so that each shard accepts its own
 /// connections and the kernel spreads them. Port 0 is settled by the first and shared by the
 /// others.

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rowhouse_protocol::sqlstate::SqlState;
 use rowhouse_tenancy::jwt::Skipped;
 use rowhouse_tenancy::principal::Principal;
 use rowhouse_tenancy::seal::SealKeyId;
@@ -25,6 +26,8 @@ pub enum Event<'a> {
     Ready {
         /// The Data API door.
         http: SocketAddr,
+        /// The PostgreSQL door, where it is open.
+        pg: Option<SocketAddr>,
         /// The admin address.
         admin: SocketAddr,
         /// Threads that serve requests.
@@ -65,6 +68,19 @@ pub enum Event<'a> {
     },
     /// A request was answered.
     Answered(Answered<'a>),
+    /// A client of the PostgreSQL door has proven who it is, or has not.
+    LoggedIn {
+        /// The name it gave.
+        user: &'a str,
+        /// The database it named.
+        database: &'a str,
+        /// Who it is.
+        principal: Option<&'a Principal>,
+        /// Why not.
+        error: Option<&'a Error>,
+    },
+    /// A client of the PostgreSQL door has been answered.
+    Conversed(Conversed<'a>),
     /// A connection to PostgreSQL was made.
     UpstreamConnected {
         /// Where to and as whom.
@@ -168,6 +184,20 @@ pub struct Answered<'a> {
     pub bytes_out: usize,
 }
 
+/// One answer at the PostgreSQL door: up to `ReadyForQuery`.
+pub struct Conversed<'a> {
+    /// Who asked.
+    pub principal: &'a Principal,
+    /// The error, if there was one.
+    pub sqlstate: Option<SqlState>,
+    /// Time from the first byte of what was asked to the answer's end.
+    pub total: Duration,
+    /// Bytes asked with.
+    pub bytes_in: usize,
+    /// Bytes of the answer.
+    pub bytes_out: usize,
+}
+
 /// Takes events to the sinks. Clones share them.
 #[derive(Clone)]
 pub struct Observer(Arc<Metrics>);
@@ -204,7 +234,8 @@ pub fn outcome(error: Option<&Error>) -> &'static str {
         | Kind::Signature
         | Kind::TokenExpired
         | Kind::SessionExpired
-        | Kind::SessionUnknown => "identity",
+        | Kind::SessionUnknown
+        | Kind::Password => "identity",
         Kind::Forbidden | Kind::ContextProtected => "forbidden",
         Kind::Sql => "sql",
         Kind::StatementTimeout => "timeout",
@@ -222,6 +253,12 @@ pub fn outcome(error: Option<&Error>) -> &'static str {
         | Kind::NotSupported
         | Kind::TransactionNotFound
         | Kind::Aborted
-        | Kind::TransactionBusy => "invalid",
+        | Kind::TransactionBusy
+        | Kind::Protocol
+        | Kind::StatementUnknown
+        | Kind::StatementExists
+        | Kind::LimitReached
+        | Kind::TransactionIdle
+        | Kind::SessionIdle => "invalid",
     }
 }

@@ -137,6 +137,11 @@ impl Pool {
         self.connector.round_trip()
     }
 
+    /// What the server told about itself; nothing before the first connection.
+    pub fn told(&self) -> Rc<[(String, String)]> {
+        self.connector.told()
+    }
+
     /// The server this pool leads to.
     pub fn server(&self) -> &config::Server {
         self.connector.server()

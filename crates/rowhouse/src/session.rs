@@ -8,6 +8,7 @@
 mod alone;
 mod batch;
 mod catalog;
+mod conversation;
 mod exchange;
 mod guard;
 mod implicit;
@@ -34,6 +35,7 @@ use rowhouse_tenancy::prologue::Prologue;
 use tokio::time::Instant;
 
 pub use alone::{Change, too_large};
+pub use conversation::{CancelKey, Cancels, Guest, Manners};
 pub use inside::Work;
 pub use peers::{Inbox, Peers, serve as serve_peers};
 pub use statement::{Outcome, Statement, Value};

@@ -2,11 +2,13 @@
 //!
 //! [`connect`] yields a [`Connection`], which asks one thing at a time (start-up checks, loaders,
 //! probes). [`Link::start`] hands it to a driver task of its own; from then on any number of
-//! exchanges are in flight on it, each closed by its own `Sync`.
+//! exchanges are in flight on it, each closed by its own `Sync`; or one user takes it over for a
+//! while ([`Taken`]).
 
 mod connect;
 mod driver;
 mod link;
+mod takeover;
 mod tls;
 mod vetting;
 
@@ -17,6 +19,7 @@ use rowhouse_protocol::sqlstate::SqlState;
 
 pub use connect::{BackendKey, Connection, TextRow, cancel, connect, connect_with, knock};
 pub use link::{ExchangeError, ExchangeShape, Link, Reply};
+pub use takeover::Taken;
 
 pub use vetting::{VettingError, examine};
 

@@ -35,7 +35,12 @@ enum Shape {
     #[default]
     Nothing,
     /// One `set_config` for each name.
-    Settings { names: Arc<[SettingName]>, tenant: Option<TenantId> },
+    Settings {
+        names: Arc<[SettingName]>,
+        tenant: Option<TenantId>,
+        /// What an application has chosen for single names.
+        choices: Arc<[(SettingName, TenantId)]>,
+    },
     /// One `rowhouse.enter`.
     Sealed { names: Arc<[SettingName]>, tenant: Option<TenantId> },
 }
@@ -73,9 +78,23 @@ impl Prologue {
         let (names, tenant) = (Arc::clone(names), tenant.cloned());
         match context {
             Context::Standard if names.is_empty() => Self::default(),
-            Context::Standard => Self(Shape::Settings { names, tenant }),
+            Context::Standard => Self(Shape::Settings { names, tenant, choices: Arc::new([]) }),
             Context::Sealed => Self(Shape::Sealed { names, tenant }),
         }
+    }
+
+    /// The same, but for one setting, which is the tenant that the caller has chosen for all its
+    /// transactions. Only of an `app` there is a choice, and only where settings are believed; for
+    /// everybody else nothing changes.
+    #[must_use]
+    pub fn choosing(&self, principal: &Principal, name: &SettingName, chosen: &TenantId) -> Self {
+        let Shape::Settings { names, tenant: None, choices } = &self.0 else { return self.clone() };
+        if principal.kind() != PrincipalKind::App {
+            return self.clone();
+        }
+        let others = choices.iter().filter(|(own, _)| own != name).cloned();
+        let choices = others.chain([(name.clone(), chosen.clone())]).collect();
+        Self(Shape::Settings { names: Arc::clone(names), tenant: None, choices })
     }
 
     /// The statement that makes `n` settings at once: parameters `$1, $2` are the first name and
@@ -135,9 +154,10 @@ impl Words<'_> {
     pub fn parameters(&self) -> Vec<Cow<'_, [u8]>> {
         match self.shape {
             Shape::Nothing => Vec::new(),
-            Shape::Settings { names, tenant } => {
-                let value = value_of(tenant.as_ref());
-                let pairs = names.iter().flat_map(|name| [name.as_str().as_bytes(), value]);
+            Shape::Settings { names, tenant, choices } => {
+                let chosen = |name| choices.iter().find(|(own, _)| own == name).map(|(_, own)| own);
+                let value = |name| value_of(chosen(name).or(tenant.as_ref()));
+                let pairs = names.iter().flat_map(|name| [name.as_str().as_bytes(), value(name)]);
                 pairs.map(Cow::Borrowed).collect()
             }
             Shape::Sealed { names, tenant } => vec![

@@ -74,6 +74,8 @@ fn what_is_malformed_is_refused() {
         (0, b"", DecodeError::UnknownCode(0)),
     ];
     for (tag_byte, body, expected) in cases {
+        let known = !matches!(expected, DecodeError::UnknownCode(code) if code == tag_byte);
+        assert_eq!(tag::is_of_session(tag_byte), known);
         assert_eq!(Request::decode(tag_byte, body), Err(expected), "{}", body.escape_ascii());
     }
 }

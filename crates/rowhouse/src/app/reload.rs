@@ -15,10 +15,14 @@ use crate::secrets::Sources;
 
 /// What is followed without a restart: who callers are, what new connections are met with, and how
 /// much is logged. Keys and whole sections.
-const FOLLOWED: [&str; 9] = [
+const FOLLOWED: [&str; 13] = [
     "http.tls_certificate_file",
     "http.tls_key_file",
     "http.tls_min_version",
+    "wire.tls_certificate_file",
+    "wire.tls_key_file",
+    "wire.tls_min_version",
+    "user",
     "aws.region",
     "access_key",
     "jwt",
@@ -86,8 +90,14 @@ impl Follow {
     async fn take(&self, loaded: Loaded, values: &mut Values, followers: &watch::Sender<Renewed>) {
         let Loaded { config, values: new_values, warnings, .. } = loaded;
         // The keys of `rowhouse dev` pass the check for the address that is written there now.
-        if config.http.listen.ip() != self.started.http.listen.ip() {
-            self.refuse("http.listen: names another address than the one in use: restart instead");
+        let started = &self.started;
+        let moved = [
+            ("http.listen", config.http.listen.ip() != started.http.listen.ip()),
+            ("wire.listen", config.wire.listen.ip() != started.wire.listen.ip()),
+        ];
+        if let Some((key, _)) = moved.into_iter().find(|(_, moved)| *moved) {
+            let text = "names another address than the one in use: restart instead";
+            self.refuse(&format!("{key}: {text}"));
             return;
         }
         for warning in &warnings {

@@ -11,12 +11,13 @@ use tokio::task::LocalSet;
 
 use super::reload::Renewed;
 use crate::config::Config;
-use crate::http::{Door, Phase};
-use crate::net::adopt;
+use crate::http::Door;
+use crate::net::{Phase, adopt};
 use crate::observe::{Event, Observer};
 use crate::seal::Seals;
 use crate::secrets::Sources;
 use crate::session::{Inbox, Peers, Session};
+use crate::wire;
 
 /// How often a shard tells how many transactions it has open, while it drains.
 const COUNT_INTERVAL: Duration = Duration::from_millis(10);
@@ -45,6 +46,8 @@ pub struct Shard {
     pub inbox: Inbox,
     /// Its listener.
     pub listener: std::net::TcpListener,
+    /// The listener of its PostgreSQL door, where that is open, and what all of them share.
+    pub wire: Option<(std::net::TcpListener, wire::Shared)>,
     /// Client connections over all shards.
     pub clients: Arc<AtomicUsize>,
     /// How far a stop has come.
@@ -95,6 +98,26 @@ impl Shard {
         tokio::task::spawn_local(Rc::clone(&session).sweep());
         let clients = Arc::clone(&self.clients);
         let keys = self.renewed.borrow_and_update().keyring.keys();
+        let mut guests = None;
+        if let Some((listener, shared)) = self.wire {
+            guests = Some(Arc::clone(&shared.clients));
+            let listener = match adopt(listener) {
+                Ok(listener) => listener,
+                Err(error) => {
+                    self.observer.emit(&Event::Trouble { place: "shard", reason: &error });
+                    return;
+                }
+            };
+            let door = wire::Door::new(
+                Arc::clone(&self.config),
+                Rc::clone(&session),
+                observer.clone(),
+                shared,
+                self.renewed.borrow().keyring.keys(),
+            );
+            tokio::task::spawn_local(follow_wire(Rc::clone(&door), self.renewed.clone()));
+            tokio::task::spawn_local(door.accept(listener, self.phase.clone()));
+        }
         let door = Door::new(self.config, Rc::clone(&session), observer, clients, keys);
         tokio::task::spawn_local(follow(Rc::clone(&door), self.renewed));
         door.accept(listener, self.phase.clone()).await;
@@ -109,7 +132,11 @@ impl Shard {
         }
         session.cut_off();
         let deadline = tokio::time::Instant::now() + LAST_ANSWERS;
-        while self.clients.load(Ordering::Relaxed) > 0 && tokio::time::Instant::now() < deadline {
+        let inside = || {
+            let guests = guests.as_ref().map_or(0, |guests| guests.load(Ordering::Relaxed));
+            self.clients.load(Ordering::Relaxed) + guests
+        };
+        while inside() > 0 && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(COUNT_INTERVAL).await;
         }
     }
@@ -117,6 +144,13 @@ impl Shard {
 
 /// Whatever of this shard goes by a configuration that can change is told here.
 async fn follow(door: Rc<Door>, mut renewed: watch::Receiver<Renewed>) {
+    while renewed.changed().await.is_ok() {
+        let Renewed { config, keyring } = renewed.borrow_and_update().clone();
+        door.renew(&config, keyring.keys());
+    }
+}
+
+async fn follow_wire(door: Rc<wire::Door>, mut renewed: watch::Receiver<Renewed>) {
     while renewed.changed().await.is_ok() {
         let Renewed { config, keyring } = renewed.borrow_and_update().clone();
         door.renew(&config, keyring.keys());

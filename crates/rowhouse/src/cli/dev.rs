@@ -24,6 +24,7 @@ const ENDPOINTS_FILE: &str = "endpoints.json";
 pub async fn run(arguments: &Dev) -> Result<(), Failure> {
     let mut signals = StopSignals::listen()?;
     check_address("--http", arguments.http)?;
+    check_address("--pg", arguments.pg)?;
     check_address("--admin", arguments.admin)?;
     let directory = DataDir::open(&arguments.data_dir)?;
     directory.remove(ENDPOINTS_FILE)?;
@@ -118,7 +119,11 @@ fn busy(flag: &str, address: SocketAddr, error: &io::Error) -> String {
 fn in_flags(error: &AppError) -> Failure {
     match error {
         AppError::Bind { key, address, error } => {
-            let flag = if *key == "admin.listen" { "--admin" } else { "--http" };
+            let flag = match *key {
+                "admin.listen" => "--admin",
+                "wire.listen" => "--pg",
+                _ => "--http",
+            };
             Failure::new(busy(flag, *address, error))
         }
         other => Failure::new(other.to_string()),
@@ -128,7 +133,7 @@ fn in_flags(error: &AppError) -> Failure {
 fn endpoints_json(endpoints: &Endpoints) -> String {
     let value = json!({
         "http": endpoints.http_url(),
-        "pg": null,
+        "pg": endpoints.pg.map(|pg| pg.to_string()),
         "admin": format!("http://{}", endpoints.admin),
     });
     format!("{value}\n")

@@ -16,7 +16,8 @@ pub async fn run(arguments: &Serve) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What programs wait for on standard output. The PostgreSQL door does not exist yet.
+/// What programs wait for on standard output.
 pub fn ready_line(endpoints: &Endpoints) -> String {
-    format!("ready http={} pg=- admin=http://{}", endpoints.http_url(), endpoints.admin)
+    let pg = endpoints.pg.map_or_else(|| "-".to_owned(), |pg| pg.to_string());
+    format!("ready http={} pg={pg} admin=http://{}", endpoints.http_url(), endpoints.admin)
 }

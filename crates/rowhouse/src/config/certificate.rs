@@ -1,4 +1,4 @@
-//! The certificate of the HTTP door and its key: read, checked against each other, ready for use.
+//! The certificate of a door and its key: read, checked against each other, ready for use.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +16,11 @@ use super::reader::Section;
 pub const ALPN_HTTP2: &[u8] = b"h2";
 /// HTTP/1.1 in the words of ALPN (RFC 7301, 6).
 const ALPN_HTTP1: &[u8] = b"http/1.1";
+/// What the HTTP door speaks over TLS, its favourite first.
+pub const ALPN_HTTP: [&[u8]; 2] = [ALPN_HTTP2, ALPN_HTTP1];
+/// PostgreSQL's protocol in the words of ALPN
+/// (<https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL>).
+pub const ALPN_POSTGRESQL: &[u8] = b"postgresql";
 
 const CERTIFICATE: &str = "tls_certificate_file";
 const KEY: &str = "tls_key_file";
@@ -38,8 +43,8 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// The TLS keys of `[http]`. `None`: plain HTTP, or a problem.
-pub fn tls(section: &Section<'_>, now: Timestamp) -> Option<Tls> {
+/// The TLS keys of a door. `None`: no TLS, or a problem.
+pub fn tls(section: &Section<'_>, now: Timestamp, alpn: &[&[u8]]) -> Option<Tls> {
     let certificate_file = section.text(CERTIFICATE);
     let key_file = section.text(KEY);
     let versions = section.word("tls_min_version", &[("1.2", TLS12_TOO), ("1.3", TLS13_ONLY)]);
@@ -66,7 +71,7 @@ pub fn tls(section: &Section<'_>, now: Timestamp) -> Option<Tls> {
         .with_single_cert(chain, key?)
         .map_err(|error| report(section, &error))
         .ok()?;
-    server.alpn_protocols = vec![ALPN_HTTP2.to_vec(), ALPN_HTTP1.to_vec()];
+    server.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     Some(Tls { server: Arc::new(server), expires: validity.map(|(_, until)| until) })
 }
 

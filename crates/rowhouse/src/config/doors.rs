@@ -6,14 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rowhouse_rls::Code;
 
-use super::certificate;
+use super::certificate::{self, ALPN_HTTP};
 use super::reader::Section;
 use super::{Admin, Http, Limits, Log, LogLevel, Pool};
 
 /// Shorter waits than this are switched off by rounding somewhere on the way.
-const SHORTEST: Duration = Duration::from_millis(1);
+pub const SHORTEST: Duration = Duration::from_millis(1);
 /// No single wait of the gateway is of use beyond a day.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+pub const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// Transactions may be kept for a week by those who know why.
 const TRANSACTION_LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 /// One client should not have what thousands share; proxies open more connections.
@@ -41,7 +41,7 @@ pub fn http(section: &Section<'_>) -> Http {
         body_timeout: section.duration("body_timeout", SHORTEST..=LONGEST),
         write_timeout: section.duration("write_timeout", SHORTEST..=LONGEST),
         http2_streams_max: section.integer("http2_streams_max", 1..=STREAMS_MAX),
-        tls: certificate::tls(section, Timestamp::now()),
+        tls: certificate::tls(section, Timestamp::now(), &ALPN_HTTP),
     }
 }
 
@@ -72,6 +72,7 @@ pub fn pool(section: &Section<'_>) -> Pool {
         slow_connections: section.integer("slow_connections", 1..=CONNECTIONS_MAX),
         continued_statements: section.integer("continued_statements", 0..=CONNECTIONS_MAX),
         transaction_connections: section.integer("transaction_connections", 0..=CONNECTIONS_MAX),
+        wire_connections: section.integer("wire_connections", 1..=CONNECTIONS_MAX),
         waiting_max: section.integer("waiting_max", 0..=WAITING_MAX),
         wait_timeout: section.duration("wait_timeout", SHORTEST..=LONGEST),
         connect_timeout: section.duration("connect_timeout", SHORTEST..=LONGEST),
@@ -118,7 +119,7 @@ pub fn gate_accept(section: &Section<'_>) -> Vec<Code> {
     read.collect()
 }
 
-fn address(section: &Section<'_>) -> SocketAddr {
+pub fn address(section: &Section<'_>) -> SocketAddr {
     let expected = "an address with port such as \"127.0.0.1:8080\" or \"[::1]:8080\"";
     let address = section.parse("listen", expected, |text| text.parse().ok());
     address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))

@@ -7,7 +7,7 @@ use super::problem::{Place, Problem};
 use super::raw::Source;
 use super::reader::{Findings, Reader, Section};
 use super::values::Values;
-use super::{Config, credentials, doors, issuers, role_secret, seal, servers, sts, tokens};
+use super::{Config, credentials, doors, issuers, role_secret, seal, servers, sts, tokens, wire};
 
 /// The commented default file; what a configuration leaves out is taken from it.
 pub const DEFAULT_FILE: &str = include_str!("../../config.default.toml");
@@ -77,6 +77,11 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
     if seal.is_none() {
         seal::check(file, resources.iter().flatten());
     }
+    let mut door = file.section("wire", |section| wire::wire(section, &resources, &secrets));
+    let mut names = BTreeSet::new();
+    let users =
+        file.sections("user", |section| wire::user(section, door.listen, &secrets, &mut names));
+
     if resources.is_empty() {
         file.problem("resource", "none is there: add a [[resource]], which callers ask for");
     }
@@ -84,12 +89,14 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
         file.problem("secret", "none is there: add a [[secret]], the role that statements run as");
     }
     let no_issuer = jwt.issuer.is_none() && others.is_empty() && !file.has("jwt");
-    if access_keys.is_empty() && no_issuer {
+    if access_keys.is_empty() && users.is_empty() && no_issuer {
         let message = "nobody could prove who they are: add an [[access_key]] or an [[issuer]]";
         file.problem("access_key", message);
     }
+    door.users = users.into_iter().collect::<Option<_>>()?;
     Some(Config {
         http,
+        wire: door,
         admin,
         log,
         pool,

@@ -4,6 +4,7 @@
 
 use std::io::IsTerminal;
 
+use rowhouse_tenancy::principal::Principal;
 use tracing::level_filters::LevelFilter;
 use tracing::{debug, error, info, warn};
 use tracing_subscriber::filter::filter_fn;
@@ -59,7 +60,10 @@ fn level_filter(level: LogLevel) -> LevelFilter {
 /// Writes an event.
 pub fn write(event: &Event<'_>) {
     match event {
-        Event::Ready { http, admin, shards } => info!(%http, %admin, shards, "ready"),
+        Event::Ready { http, pg, admin, shards } => {
+            let pg = pg.map_or_else(|| "-".to_owned(), |pg| pg.to_string());
+            info!(%http, pg, %admin, shards, "ready");
+        }
         Event::Warned { warning } => warn!(%warning, "configuration"),
         Event::Reloaded { waiting } => {
             info!("configuration reloaded");
@@ -76,6 +80,7 @@ pub fn write(event: &Event<'_>) {
         Event::TurnedAway => warn!("too many client connections, one turned away"),
         Event::HandshakeFailed { reason } => debug!(%reason, "no TLS with a client"),
         Event::Answered(answered) => write_answered(answered),
+        Event::LoggedIn { .. } | Event::Conversed(_) => write_conversed(event),
         Event::UpstreamConnected { login } => {
             debug!(server = %login.server.name, database = %login.database, role = %login.role,
                 "connected to PostgreSQL");
@@ -123,15 +128,40 @@ pub fn write(event: &Event<'_>) {
     }
 }
 
+/// What happens at the PostgreSQL door.
+fn write_conversed(event: &Event<'_>) {
+    match event {
+        Event::LoggedIn { user, database, principal, error: None } => {
+            let kind = principal.map_or("-", |principal| principal.kind().as_str());
+            info!(user, database, kind, tenant = tenant_of(*principal), "logged in");
+        }
+        Event::LoggedIn { user, database, error: Some(error), .. } => {
+            let cause = error.cause().unwrap_or("-");
+            info!(user, database, sqlstate = %error.sqlstate(), %error, cause, "login refused");
+        }
+        Event::Conversed(conversed) => {
+            let principal = Some(conversed.principal);
+            let (kind, tenant) = (conversed.principal.kind().as_str(), tenant_of(principal));
+            let subject = conversed.principal.subject();
+            let sqlstate = conversed.sqlstate.as_ref().map_or("-", |code| code.as_str());
+            let (bytes_in, bytes_out) = (conversed.bytes_in, conversed.bytes_out);
+            let total_us = conversed.total.as_micros();
+            debug!(kind, tenant, subject, sqlstate, total_us, bytes_in, bytes_out, "conversed");
+        }
+        _ => {}
+    }
+}
+
+fn tenant_of(principal: Option<&Principal>) -> &str {
+    principal.and_then(Principal::tenant).map_or("-", |tenant| tenant.as_str())
+}
+
 fn write_answered(answered: &Answered<'_>) {
     let Answered { request_id, operation, status, bytes_in, bytes_out, .. } = answered;
     let total_us = answered.total.as_micros();
     let database_us = answered.database.as_micros();
     let kind = answered.principal.map_or("-", |principal| principal.kind().as_str());
-    let tenant = answered
-        .principal
-        .and_then(|principal| principal.tenant())
-        .map_or("-", |tenant| tenant.as_str());
+    let tenant = tenant_of(answered.principal);
     let subject = answered.principal.map_or("-", |principal| principal.subject());
     let Some(failed) = answered.error else {
         debug!(

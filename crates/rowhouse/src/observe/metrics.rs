@@ -13,7 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::{Event, outcome};
+use super::{Conversed, Event, outcome};
 
 /// Upper bounds in seconds: from a point read on this machine to the statement timeout.
 const SECONDS: [f64; 14] =
@@ -22,6 +22,11 @@ const SECONDS: [f64; 14] =
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     operation: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LoginLabels {
     outcome: &'static str,
 }
 
@@ -62,6 +67,7 @@ pub struct Metrics {
     clients: Gauge<i64, AtomicI64>,
     clients_turned_away: Counter,
     handshake_failures: Counter,
+    logins: Family<LoginLabels, Counter>,
     upstream_connects: Counter,
     upstream_failures: Counter,
     secret_fetches: Family<SecretLabels, Counter>,
@@ -89,6 +95,7 @@ impl Metrics {
             clients: Gauge::default(),
             clients_turned_away: Counter::default(),
             handshake_failures: Counter::default(),
+            logins: Family::default(),
             upstream_connects: Counter::default(),
             upstream_failures: Counter::default(),
             secret_fetches: Family::default(),
@@ -136,6 +143,11 @@ impl Metrics {
             "tls_handshake_failures",
             "Client connections that did not get through the TLS handshake",
             self.handshake_failures.clone(),
+        );
+        r.register(
+            "logins",
+            "Clients of the PostgreSQL door that asked to come in, by outcome",
+            self.logins.clone(),
         );
         r.register(
             "reloads",
@@ -209,6 +221,15 @@ impl Metrics {
         self.jwks_fetches.get_or_create(&labels).inc();
     }
 
+    fn count_conversed(&self, conversed: &Conversed<'_>) {
+        let outcome = if conversed.sqlstate.is_some() { "sql" } else { "ok" };
+        let labels = RequestLabels { operation: "Conversation", outcome };
+        self.requests.get_or_create(&labels).inc();
+        self.request_seconds.observe(conversed.total.as_secs_f64());
+        self.request_bytes.inc_by(conversed.bytes_in as u64);
+        self.response_bytes.inc_by(conversed.bytes_out as u64);
+    }
+
     /// Counts an event.
     pub fn count(&self, event: &Event<'_>) {
         match event {
@@ -222,6 +243,11 @@ impl Metrics {
                 self.database_seconds.observe(answered.database.as_secs_f64());
                 self.request_bytes.inc_by(answered.bytes_in as u64);
                 self.response_bytes.inc_by(answered.bytes_out as u64);
+            }
+            Event::Conversed(conversed) => self.count_conversed(conversed),
+            Event::LoggedIn { error, .. } => {
+                let labels = LoginLabels { outcome: outcome(*error) };
+                self.logins.get_or_create(&labels).inc();
             }
             Event::Accepted => {
                 self.clients.inc();

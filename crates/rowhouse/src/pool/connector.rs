@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,6 +73,8 @@ pub struct Connector {
     not_before: Cell<Option<Instant>>,
     last_failure: RefCell<String>,
     round_trip: Cell<Option<Duration>>,
+    /// What the server told about itself when the newest connection began.
+    told: RefCell<Rc<[(String, String)]>>,
 }
 
 /// Why an attempt failed.
@@ -102,7 +105,13 @@ impl Connector {
             not_before: Cell::new(None),
             last_failure: RefCell::new(String::new()),
             round_trip: Cell::new(None),
+            told: RefCell::new(Rc::new([])),
         }
+    }
+
+    /// What the server told about itself; nothing before the first connection.
+    pub fn told(&self) -> Rc<[(String, String)]> {
+        Rc::clone(&self.told.borrow())
     }
 
     /// The server it leads to.
@@ -172,6 +181,7 @@ impl Connector {
         let parameters: Vec<(&str, &str)> = own.chain(parameters.iter().copied()).collect();
         let connected = connect_with(&login, left(), &parameters).await;
         let mut connection = connected.map_err(|error| self.setback(&login, &error))?;
+        self.told.replace(connection.parameters().into());
         let Some(seals) = &self.destination.seals else {
             self.observer.emit(&Event::UpstreamConnected { login: &login });
             return Ok(Link::start(connection));

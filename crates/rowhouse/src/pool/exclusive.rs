@@ -43,6 +43,8 @@ pub enum Use {
     Statement,
     /// An explicit transaction.
     Transaction,
+    /// Whatever a client of the PostgreSQL door says until its transaction ends, or it leaves.
+    Conversation,
 }
 
 /// How much of its past a connection may carry.
@@ -60,6 +62,7 @@ pub struct Exclusive {
     idle: RefCell<Vec<Idle>>,
     statements: Arc<Semaphore>,
     transactions: Arc<Semaphore>,
+    conversations: Arc<Semaphore>,
     continued: Arc<Semaphore>,
     waiting: Waiting,
     idle_timeout: Duration,
@@ -99,6 +102,7 @@ impl Exclusive {
             idle: RefCell::new(Vec::new()),
             statements: Arc::new(Semaphore::new(settings.slow_connections)),
             transactions: Arc::new(Semaphore::new(settings.transaction_connections)),
+            conversations: Arc::new(Semaphore::new(settings.wire_connections)),
             continued: Arc::new(Semaphore::new(continued_max(settings))),
             waiting: Waiting::new(settings.waiting_max),
             idle_timeout: settings.idle_timeout,
@@ -183,6 +187,7 @@ pub async fn lease(
     let own = match purpose {
         Use::Statement => &pool.exclusive.statements,
         Use::Transaction => &pool.exclusive.transactions,
+        Use::Conversation => &pool.exclusive.conversations,
     };
     let mut permit = pool.exclusive.permit(own, until).await?;
     while let Some(member) = pool.exclusive.take(&pool.connector, condition, occupant) {

@@ -2,14 +2,18 @@
 
 use rowhouse_data_api::fault::Fault;
 use rowhouse_protocol::context::context_change;
+use rowhouse_protocol::scan;
 use rowhouse_protocol::sealed::refusal;
-use rowhouse_protocol::statement::Verb;
+use rowhouse_protocol::statement::{Verb, statements};
 use rowhouse_tenancy::ids::SettingName;
 use rowhouse_tenancy::principal::{Principal, PrincipalKind};
 
 use crate::config::{Context, Database};
 use crate::error::{Error, Kind};
 use crate::pool::StatementEntry;
+
+/// How the names of our own statements begin.
+const OUR_PREFIX: &str = "rowhouse_";
 
 /// Where a statement stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +67,39 @@ pub fn check(
     if principal.kind() == PrincipalKind::Tenant && !sealed {
         refuse_two_phases(entry.examined.verb)?;
         refuse_context_change(&database.tenant_settings, entry, sql)?;
+    }
+    Ok(())
+}
+
+/// The same for who talks to PostgreSQL itself, in its own protocol: several statements in one
+/// text, COPY and transactions are its own business.
+pub fn check_conversation(
+    principal: &Principal,
+    settings: &[SettingName],
+    entry: &StatementEntry,
+    sql: &str,
+) -> Result<(), Error> {
+    if principal.kind() == PrincipalKind::Tenant {
+        for statement in statements(sql) {
+            refuse_two_phases(statement.verb)?;
+        }
+        refuse_our_names(sql)?;
+        refuse_context_change(settings, entry, sql)?;
+    }
+    Ok(())
+}
+
+/// Prepared statements of ours that set the context are on the connection as well, where EXECUTE
+/// finds them.
+fn refuse_our_names(sql: &str) -> Result<(), Error> {
+    let ours = |token: scan::Token<'_>| {
+        let name = token.text.trim_matches('"');
+        let start = name.get(..OUR_PREFIX.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(OUR_PREFIX))
+    };
+    if scan::significant(sql).any(ours) {
+        let text = "names that begin with rowhouse_ are the gateway's own: choose another";
+        return Err(Error::new(Kind::ContextProtected, text));
     }
     Ok(())
 }

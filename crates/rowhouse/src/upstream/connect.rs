@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use rowhouse_protocol::backend::{
-    Authentication, BackendKeyData, DataRow, ErrorFields, ReadyForQuery, TransactionStatus, tag,
+    Authentication, BackendKeyData, DataRow, ErrorFields, ParameterStatus, ReadyForQuery,
+    TransactionStatus, tag,
 };
 use rowhouse_protocol::frame;
 use rowhouse_protocol::frontend::{self, Parameter};
@@ -22,6 +23,8 @@ use crate::net::Stream;
 
 /// The largest answer a start-up step or a one-thing-at-a-time query may have.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Parameters that a server tells about itself; PostgreSQL 18 has sixteen.
+const TOLD_MAX: usize = 64;
 /// How long a cancel request may take; nobody waits for it.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -56,6 +59,8 @@ pub struct Connection {
     stream: Stream,
     incoming: BytesMut,
     backend: BackendKey,
+    /// What the server told about itself at the start.
+    parameters: Vec<(String, String)>,
 }
 
 /// One row in text format.
@@ -83,7 +88,8 @@ async fn connect_unhurried(
 ) -> Result<Connection, UpstreamError> {
     let stream = open(&login.server).await?;
     let backend = BackendKey { pid: 0, secret: Bytes::new() };
-    let mut connection = Connection { stream, incoming: BytesMut::new(), backend };
+    let mut connection =
+        Connection { stream, incoming: BytesMut::new(), backend, parameters: Vec::new() };
     connection.start_up(login, parameters).await?;
     connection.authenticate(login).await?;
     connection.wait_until_ready().await?;
@@ -246,6 +252,11 @@ impl Connection {
         }
     }
 
+    /// What the server told about itself when the session began.
+    pub fn parameters(&self) -> &[(String, String)] {
+        &self.parameters
+    }
+
     /// Takes the connection apart for a driver.
     pub(super) fn into_parts(self) -> (Stream, BytesMut, BackendKey) {
         (self.stream, self.incoming, self.backend)
@@ -341,7 +352,14 @@ impl Connection {
                     return Ok(());
                 }
                 tag::ERROR_RESPONSE => return Err(server_error(&body)),
-                tag::PARAMETER_STATUS | tag::NOTICE_RESPONSE => {}
+                tag::PARAMETER_STATUS => {
+                    let told = ParameterStatus::decode(&body)
+                        .map_err(|error| UpstreamError::Protocol(error.to_string()))?;
+                    if self.parameters.len() < TOLD_MAX {
+                        self.parameters.push((told.name.to_owned(), told.value.to_owned()));
+                    }
+                }
+                tag::NOTICE_RESPONSE => {}
                 other => return Err(unexpected(other, "start-up")),
             }
         }

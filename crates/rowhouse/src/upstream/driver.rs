@@ -17,6 +17,7 @@ use rowhouse_protocol::{frame, frontend};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
 use super::link::{ExchangeError, Pending, Reply, Shared};
+use super::takeover::Parts;
 use crate::net::Stream;
 
 /// Bytes read from the socket at once: several small answers fit, and an idle link stays small.
@@ -65,9 +66,13 @@ impl Future for Driver {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         this.remember_waker(cx);
+        if this.is_wanted() {
+            return Poll::Ready(());
+        }
         for _ in 0..ROUNDS_PER_POLL {
             match this.round(cx) {
                 Ok(true) => {}
+                Ok(false) if this.is_wanted() => return Poll::Ready(()),
                 Ok(false) => return Poll::Pending,
                 Err(reason) => {
                     this.fail(&reason);
@@ -81,15 +86,43 @@ impl Future for Driver {
 }
 
 impl Driver {
-    /// The driver of a connection; `incoming` is what has been read of it already.
-    pub(super) fn new(stream: Stream, incoming: BytesMut, shared: Rc<Shared>) -> Driver {
-        Driver {
+    /// Spawns the driver of a connection; `incoming` is what has been read of it already.
+    pub(super) fn start(stream: Stream, incoming: BytesMut, shared: &Rc<Shared>) {
+        let mut driver = Driver {
             stream,
-            shared,
+            shared: Rc::clone(shared),
             writing: BytesMut::new(),
             incoming,
             exchange: Exchange::default(),
             last_error: None,
+        };
+        tokio::task::spawn_local(async move {
+            (&mut driver).await;
+            driver.hand_over();
+        });
+    }
+
+    /// Whether somebody takes the connection over, and nothing is outstanding on it.
+    fn is_wanted(&self) -> bool {
+        let shared = &self.shared;
+        shared.taker.borrow().is_some()
+            && !shared.closing.get()
+            && shared.pending.borrow().is_empty()
+            && shared.outgoing.borrow().is_empty()
+            && self.writing.is_empty()
+    }
+
+    /// The end of this driver: of the connection as well, unless somebody takes it over. A taker
+    /// that is gone means that it closes.
+    fn hand_over(self) {
+        let taker = self.shared.taker.borrow_mut().take();
+        let Some(taker) = taker else { return };
+        if self.shared.closed.borrow().is_some() {
+            return;
+        }
+        let parts = Parts { stream: self.stream, incoming: self.incoming };
+        if taker.send(parts).is_err() {
+            self.shared.close("who wanted it is gone");
         }
     }
 

@@ -18,6 +18,7 @@ use tokio::sync::{Notify, oneshot};
 use super::Connection;
 use super::connect::BackendKey;
 use super::driver::Driver;
+use super::takeover::Parts;
 
 /// The answer to one exchange.
 #[derive(Debug)]
@@ -87,6 +88,8 @@ pub(super) struct Shared {
     pub(super) overflowing: Cell<bool>,
     pub(super) overflow: Notify,
     pub(super) backend: BackendKey,
+    /// Who wants to take the connection over.
+    pub(super) taker: RefCell<Option<oneshot::Sender<Parts>>>,
     seal: OnceCell<Seal>,
 }
 
@@ -138,9 +141,9 @@ impl Link {
             overflow: Notify::new(),
             backend,
             seal: OnceCell::new(),
+            taker: RefCell::new(None),
         });
-        let driver = Driver::new(stream, buffer, Rc::clone(&shared));
-        tokio::task::spawn_local(driver);
+        Driver::start(stream, buffer, &shared);
         Link(Rc::new(Handle(shared)))
     }
 
@@ -243,6 +246,10 @@ impl Link {
         self.0.0.seal.get().map(|seal| seal.generation)
     }
 
+    pub(super) fn shared(&self) -> &Rc<Shared> {
+        &self.0.0
+    }
+
     /// What a cancel request for this connection must carry.
     pub fn backend(&self) -> &BackendKey {
         &self.0.0.backend
@@ -250,7 +257,7 @@ impl Link {
 }
 
 impl Shared {
-    fn close(&self, reason: &str) {
+    pub(super) fn close(&self, reason: &str) {
         self.closed.borrow_mut().get_or_insert_with(|| reason.into());
         self.closing.set(true);
         self.wake_driver();
@@ -262,7 +269,7 @@ impl Shared {
         }
     }
 
-    fn wake_driver(&self) {
+    pub(super) fn wake_driver(&self) {
         if let Some(waker) = &*self.driver.borrow() {
             waker.wake_by_ref();
         }

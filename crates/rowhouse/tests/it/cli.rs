@@ -108,13 +108,14 @@ fn dev_says_where_it_is(stand: &Stand) {
     let text = std::fs::read_to_string(dev.directory.file("endpoints.json")).unwrap();
     let endpoints: serde_json::Value = serde_json::from_str(&text).unwrap();
     let (http, admin) = (dev.gateway.http, dev.gateway.admin);
+    let pg = dev.gateway.pg.unwrap().to_string();
     assert_eq!(
         endpoints,
-        json!({"http": format!("http://{http}"), "pg": null, "admin": format!("http://{admin}")})
+        json!({"http": format!("http://{http}"), "pg": pg, "admin": format!("http://{admin}")})
     );
     let printed = dev.gateway.process.printed();
     let last = printed.lines().last().unwrap();
-    assert!(last.starts_with(&format!("ready http=http://{http} pg=")), "{printed}");
+    assert!(last.starts_with(&format!("ready http=http://{http} pg={pg} ")), "{printed}");
     assert!(printed.contains("curl") && printed.contains("boto3"), "{printed}");
     // What is printed is copied to tickets and terminals: no key of this instance is in it.
     let key = std::fs::read_to_string(dev.directory.file("jwt.key")).unwrap();
@@ -125,7 +126,7 @@ fn dev_says_where_it_is(stand: &Stand) {
 fn a_busy_port(stand: &Stand) {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    for section in ["http", "admin"] {
+    for section in ["http", "wire", "admin"] {
         let from = format!("[{section}]\nlisten = '127.0.0.1:0'");
         let to = format!("[{section}]\nlisten = '{address}'");
         let output = refused_start(stand, |text| text.replace(&from, &to));
@@ -136,7 +137,8 @@ fn a_busy_port(stand: &Stand) {
     let folder = Folder::new("busy");
     let mut command = rowhouse();
     command.arg("dev").arg("--data-dir").arg(folder.path());
-    command.args(["--http", &address.to_string(), "--admin", "127.0.0.1:0"]);
+    command.args(["--http", &address.to_string(), "--pg", "127.0.0.1:0"]);
+    command.args(["--admin", "127.0.0.1:0"]);
     let output = process::run(&mut command);
     assert_eq!(output.status.code(), Some(1));
     let line = told(&output);

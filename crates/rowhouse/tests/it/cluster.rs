@@ -97,8 +97,10 @@ fn what_cannot_be_is_told_in_one_line(_: &Stand) {
     std::fs::create_dir(&foreign).unwrap();
     std::fs::write(foreign.join("rowhouse.toml"), "# of a server").unwrap();
     let new = folder.file("new");
-    let cases: [(&Path, &[&str], String); 6] = [
+    let cases: [(&Path, &[&str], String); 8] = [
         (&new, &["--http", &address], format!("{address} is in use: stop what listens there")),
+        (&new, &["--pg", &address], format!("{address} is in use: stop what listens there")),
+        (&new, &["--pg", "0.0.0.0:0"], "--pg 0.0.0.0:0: dev listens on loopback only".into()),
         (&new, &["--admin", &address], format!("{address} is in use: stop what listens there")),
         (&new, &["--http", "0.0.0.0:0"], "--http 0.0.0.0:0: dev listens on loopback only".into()),
         (&new, &["--pg-bin", "/dev"], "/dev does not hold PostgreSQL's programs".into()),
@@ -128,7 +130,7 @@ fn command(directory: &Path, arguments: &[&str]) -> Command {
         process::dev(directory)
     };
     command.args(arguments);
-    for door in ["--http", "--admin"] {
+    for door in ["--http", "--pg", "--admin"] {
         if !arguments.contains(&door) {
             command.args([door, "127.0.0.1:0"]);
         }

@@ -25,6 +25,15 @@ pub const SEALING_KEY: &str = "the-trials-seal-their-sessions-with-this";
 /// The secret of all of them.
 pub const KEY_SECRET: &str = "a-secret-access-key-of-the-trials";
 
+/// The users of the PostgreSQL door, who all have [`KEY_SECRET`] as their password: name, what they
+/// are, secret.
+const WIRE_USERS: [(&str, &str, &str); 4] = [
+    ("one", "principal = 'tenant'\ntenant = 'tenant_1'", "app_user"),
+    ("two", "principal = 'tenant'\ntenant = 'tenant_2'", "app_user"),
+    ("app", "principal = 'app'", "app_user"),
+    ("admin", "principal = 'admin'", "admin"),
+];
+
 /// A running gateway. Dropping it kills it.
 #[derive(Debug)]
 pub struct Gateway {
@@ -32,6 +41,8 @@ pub struct Gateway {
     pub process: Process,
     /// The Data API.
     pub http: SocketAddr,
+    /// The PostgreSQL door, where there is one.
+    pub pg: Option<SocketAddr>,
     /// Liveness, readiness, metrics.
     pub admin: SocketAddr,
     folder: Folder,
@@ -59,7 +70,7 @@ impl Gateway {
     /// `rowhouse dev` on a data directory, on free ports.
     pub fn dev(directory: &Path) -> Gateway {
         let mut command = process::dev(directory);
-        command.args(["--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        command.args(["--http", "127.0.0.1:0", "--pg", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
         Gateway::start(&mut command, Folder::new("dev"))
     }
 
@@ -73,7 +84,9 @@ impl Gateway {
             address.parse().unwrap()
         };
         let (http, admin) = (address("http="), address("admin="));
-        Gateway { process, http, admin, folder }
+        let pg = line.split(' ').find_map(|word| word.strip_prefix("pg="));
+        let pg = pg.and_then(|address| address.parse().ok());
+        Gateway { process, http, pg, admin, folder }
     }
 
     /// Its configuration with something added. Nothing happens before a SIGHUP.
@@ -152,6 +165,14 @@ pub fn configuration(server: &Address) -> String {
         text.push_str(&format!(
             "[[secret]]\narn = '{arn}'\nrole = '{role}'\npassword = '{password}'\n\
              principals = {principals}\n"
+        ));
+    }
+    let arn = person::secret("app_user");
+    text.push_str(&format!("[wire]\nlisten = '127.0.0.1:0'\ntoken_secret = '{arn}'\n"));
+    for (name, principal, secret) in WIRE_USERS {
+        let arn = person::secret(secret);
+        text.push_str(&format!(
+            "[[user]]\nname = '{name}'\npassword = '{KEY_SECRET}'\n{principal}\nsecret = '{arn}'\n"
         ));
     }
     let tenant = format!("tenant'\ntenant = '{KEY_TENANT}");

@@ -49,6 +49,7 @@ mod stand;
 mod sts;
 mod token;
 mod wait;
+mod wire;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
         openapi::cases(),
         seeds::cases(),
         rls::cases(),
+        wire::cases(),
         prove::cases(),
         sealed::cases(),
     ];

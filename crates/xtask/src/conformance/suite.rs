@@ -16,9 +16,10 @@ pub struct Suite {
 }
 
 /// All of them, the quickest to set up first.
-pub const SUITES: [Suite; 5] = [
+pub const SUITES: [Suite; 6] = [
     Suite { name: "boto3", runner: Runner::Pytest },
     Suite { name: "python", runner: Runner::Pytest },
+    Suite { name: "wire", runner: Runner::Pytest },
     Suite { name: "secrets", runner: Runner::Pytest },
     Suite { name: "node", runner: Runner::Node },
     Suite { name: "aws-sdk-rust", runner: Runner::Cargo },

@@ -19,6 +19,8 @@ const SECRET_ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:"
 const TOKEN_KEY_FILE: &str = "jwt.key";
 /// File with the key that temporary credentials are sealed with, in the data directory.
 const SEALING_KEY_FILE: &str = "sts.key";
+/// The password that a seed document prints for its users.
+const SEED_PASSWORD: &str = "TestPW123!";
 /// Each shard has connections of its own; beyond this they only fill the private cluster.
 const SHARDS_MAX: usize = 4;
 
@@ -34,13 +36,16 @@ pub fn configuration(
     let mut text = format!(
         "# Written by `rowhouse dev` at every start: what is changed here is lost.\n\
          # Its keys are public, so it listens on loopback only.\n\n\
-         [http]\nlisten = {http}\n\n[admin]\nlisten = {admin}\n\n\
+         [http]\nlisten = {http}\n\n\
+         [wire]\nlisten = {pg}\n{token_secret}\n[admin]\nlisten = {admin}\n\n\
          [pool]\nshards = {shards}\n\n\
          [jwt]\naudience = \"rowhouse\"\nissuer = \"rowhouse-dev\"\n\n\
          [[jwt.key]]\nkid = \"dev\"\nalgorithm = \"HS256\"\nsecret_file = {key}\n\n\
          [token]\nkid = \"dev\"\nsecret_file = {key}\n\n\
          [[sts.key]]\nsecret_file = {sealing_key}\n\n",
         http = quoted(&arguments.http.to_string()),
+        pg = quoted(&arguments.pg.to_string()),
+        token_secret = token_secret(demo),
         admin = quoted(&arguments.admin.to_string()),
         shards = std::thread::available_parallelism().map_or(1, |n| n.get().min(SHARDS_MAX)),
         key = quoted(TOKEN_KEY_FILE),
@@ -49,6 +54,7 @@ pub fn configuration(
     text.push_str(&server(&cluster.server())?);
     text.push_str(&resource(demo));
     text.push_str(&secrets(demo));
+    text.push_str(&users(demo));
     for (id, principal) in DEV_ACCESS_KEYS.into_iter().zip(["app", "admin"]) {
         // Writing to a String does not fail.
         let _ = write!(
@@ -117,6 +123,15 @@ pub fn invitation(
     } else {
         let _ = writeln!(text, "  print(rds.execute_statement(**target, sql='{sql}')['records'])");
     }
+    if let Some(pg) = endpoints.pg.filter(|_| with_demo) {
+        let (host, port) = (pg.ip(), pg.port());
+        let _ = write!(
+            text,
+            "\nAs tenant 1, with psql (password TestPW123!):\n\n\
+             \x20 psql 'host={host} port={port} user=t1 dbname=rls_vip' \\\n\
+             \x20   -c 'select * from sh_vip.t_user'\n",
+        );
+    }
     text.push_str("\nCtrl-C stops everything.\n\n");
     text
 }
@@ -161,6 +176,12 @@ fn secrets(demo: bool) -> String {
         secrets.push(("app_user", "app_user", password, "[\"tenant\", \"app\", \"admin\"]"));
         let password = file(demo::OWNER_PASSWORD_FILE);
         secrets.push(("owner", "owner", password, "[\"app\", \"admin\"]"));
+        for name in ["t1", "t2"] {
+            let password = format!("password = {}", quoted(SEED_PASSWORD));
+            secrets.push((name, name, password, "[\"tenant\"]"));
+        }
+        let (name, password) = ("bypassrls_user", format!("password = {}", quoted(SEED_PASSWORD)));
+        secrets.push((name, name, password, "[\"admin\"]"));
     }
     secrets.push(("admin", SUPERUSER, file(SUPERUSER_PASSWORD_FILE), "[\"admin\"]"));
     let mut text = String::new();
@@ -170,6 +191,36 @@ fn secrets(demo: bool) -> String {
             "[[secret]]\narn = {}\nrole = {}\n{password}\nprincipals = {principals}\n\n",
             quoted(&format!("{SECRET_ARN}{name}")),
             quoted(role),
+        );
+    }
+    text
+}
+
+/// Whose rows somebody with a token sees through the PostgreSQL door, the token says; as which
+/// role, this.
+fn token_secret(demo: bool) -> String {
+    if demo {
+        format!("token_secret = {}\n", quoted(&format!("{SECRET_ARN}app_user")))
+    } else {
+        String::new()
+    }
+}
+
+/// The users of the PostgreSQL door, as the seed documents have them.
+fn users(demo: bool) -> String {
+    let mut text = String::new();
+    let users = [
+        ("app_user", "app_user", "principal = \"app\""),
+        ("t1", SEED_PASSWORD, "principal = \"tenant\"\ntenant = \"1\""),
+        ("t2", SEED_PASSWORD, "principal = \"tenant\"\ntenant = \"2\""),
+        ("bypassrls_user", SEED_PASSWORD, "principal = \"admin\""),
+    ];
+    for (name, password, principal) in users.into_iter().filter(|_| demo) {
+        let (secret, password) = (quoted(&format!("{SECRET_ARN}{name}")), quoted(password));
+        let name = quoted(name);
+        let _ = write!(
+            text,
+            "[[user]]\nname = {name}\npassword = {password}\n{principal}\nsecret = {secret}\n\n"
         );
     }
     text

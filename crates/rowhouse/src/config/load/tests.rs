@@ -5,6 +5,7 @@ mod issuers;
 mod problems;
 mod references;
 mod sources;
+mod users;
 mod values;
 
 use super::*;

@@ -12,12 +12,15 @@ fn everything() -> String {
     DEFAULT_FILE.lines().map(on).collect::<Vec<_>>().join("\n")
 }
 
-const ENVIRONMENT: [(&str, &str); 2] =
-    [("APP_USER_PASSWORD", "x"), ("APP_ACCESS_KEY_SECRET", "sixteen-or-more-characters")];
+const ENVIRONMENT: [(&str, &str); 3] = [
+    ("ACME_PASSWORD", "x"),
+    ("APP_USER_PASSWORD", "x"),
+    ("APP_ACCESS_KEY_SECRET", "sixteen-or-more-characters"),
+];
 
 /// Keys that exclude one that the default file shows, or that it shows in another section; it
 /// explains them there.
-const ALTERNATIVES: [&str; 24] = [
+const ALTERNATIVES: [&str; 26] = [
     "access_key.secret",
     "access_key.secret_file",
     "issuer.jwks_file",
@@ -42,6 +45,8 @@ const ALTERNATIVES: [&str; 24] = [
     "sts.key.secret_file",
     "token.secret_env",
     "token.secret_file",
+    "user.password",
+    "user.password_file",
 ];
 
 #[test]

@@ -1,0 +1,192 @@
+//! The PostgreSQL door and its users.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rowhouse_protocol::scram::server::Verifier;
+use rowhouse_tenancy::ids::{RoleName, TenantId};
+use rowhouse_tenancy::principal::Principal;
+
+use super::certificate::{self, ALPN_POSTGRESQL};
+use super::doors::{LONGEST, SHORTEST, address};
+use super::reader::Section;
+use super::reader::secret::PASSWORD;
+use super::{PrincipalKind, Resource, RoleSecret, Tls};
+
+/// The passwords of the users of `rowhouse dev`, which everybody knows, so they work on loopback
+/// only.
+pub const DEV_PASSWORDS: [&str; 2] = ["app_user", "TestPW123!"];
+/// PostgreSQL itself takes no message above 1 GiB.
+const MESSAGE_BYTES_MAX: u64 = 1 << 30;
+
+/// The PostgreSQL door.
+#[derive(Debug)]
+pub struct Wire {
+    /// Address to listen on; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Client connections held at once, over all shards.
+    pub connections_max: usize,
+    /// How long a client may take until it has proven who it is.
+    pub login_timeout: Duration,
+    /// A client outside a transaction that says nothing for this long is let go.
+    pub idle_timeout: Duration,
+    /// The same for a client that keeps a connection of PostgreSQL to itself.
+    pub pinned_timeout: Duration,
+    /// A client that takes nothing of its answer for this long is let go.
+    pub write_timeout: Duration,
+    /// Bytes of one message of a client.
+    pub message_bytes_max: usize,
+    /// Bytes of all prepared statements that one client keeps.
+    pub prepared_bytes_max: usize,
+    /// The resource whose databases clients connect to.
+    pub resource: String,
+    /// The secret of clients whose password is a JWT. `None`: there are no such clients.
+    pub token_secret: Option<String>,
+    /// The certificate and its key. `None`: no TLS.
+    pub tls: Option<Tls>,
+    /// Who has a password of its own.
+    pub users: Vec<User>,
+}
+
+/// Somebody with a password of its own.
+#[derive(Debug)]
+pub struct User {
+    /// The name that clients give.
+    pub name: String,
+    /// What is kept of the password.
+    pub verifier: Verifier,
+    /// Who it is.
+    pub principal: Principal,
+    /// The secret it uses.
+    pub secret: String,
+}
+
+impl Wire {
+    /// Whether anybody could come in. Otherwise the door stays closed.
+    pub fn is_open(&self) -> bool {
+        !self.users.is_empty() || self.token_secret.is_some()
+    }
+}
+
+/// `[wire]`; its users are put in afterwards.
+pub fn wire(
+    section: &Section<'_>,
+    resources: &[Option<Resource>],
+    secrets: &[Option<RoleSecret>],
+) -> Wire {
+    let listen = address(section);
+    let first = || resources.iter().flatten().next().map(|resource| resource.arn.clone());
+    let resource = section.text("resource");
+    let token_secret = section.text("token_secret");
+    if let Some(arn) = &resource
+        && !resources.iter().flatten().any(|resource| resource.arn == *arn)
+    {
+        section.problem("resource", format!("{arn:?} is no [[resource]]: name one by its arn"));
+    }
+    if let Some(arn) = &token_secret {
+        check_secret(section, "token_secret", arn, PrincipalKind::Tenant, secrets);
+    }
+    Wire {
+        listen,
+        connections_max: section.integer("connections_max", 1..=1_000_000),
+        login_timeout: section.duration("login_timeout", SHORTEST..=LONGEST),
+        idle_timeout: section.duration("idle_timeout", SHORTEST..=LONGEST),
+        pinned_timeout: section.duration("pinned_timeout", SHORTEST..=LONGEST),
+        write_timeout: section.duration("write_timeout", SHORTEST..=LONGEST),
+        message_bytes_max: section.size("message_bytes_max", 1024..=MESSAGE_BYTES_MAX),
+        prepared_bytes_max: section.size("prepared_bytes_max", 1024..=MESSAGE_BYTES_MAX),
+        resource: resource.or_else(first).unwrap_or_default(),
+        token_secret,
+        tls: certificate::tls(section, Timestamp::now(), &[ALPN_POSTGRESQL]),
+        users: Vec::new(),
+    }
+}
+
+/// One `[[user]]`. The passwords of `rowhouse dev` are public, so they are for loopback only.
+pub fn user(
+    section: &Section<'_>,
+    listen: SocketAddr,
+    secrets: &[Option<RoleSecret>],
+    names: &mut BTreeSet<String>,
+) -> Option<User> {
+    let name = section.required_text("name");
+    section.unique("name", &name, names);
+    let password = section.required_secret(&PASSWORD);
+    let kinds = [PrincipalKind::Tenant, PrincipalKind::App, PrincipalKind::Admin];
+    let kind = section.word("principal", &kinds.map(|kind| (kind.as_str(), kind)));
+    let tenant = section.text("tenant");
+    let secret = section.required_text("secret");
+
+    if let Err(error) = RoleName::parse(&name) {
+        section.problem("name", error.to_string());
+    }
+    if kind.is_none() && !section.has("principal") {
+        section.problem("principal", "is needed: \"tenant\", \"app\" or \"admin\"");
+    }
+    let public = password.as_ref().is_some_and(|own| DEV_PASSWORDS.contains(&own.expose()));
+    if public && !listen.ip().is_loopback() {
+        let message = "is a password of `rowhouse dev`, which everybody knows: make one of your \
+                       own, or let wire.listen be a loopback address";
+        section.problem(PASSWORD.inline, message);
+    }
+    let kind = kind?;
+    check_secret(section, "secret", &secret, kind, secrets);
+    let principal = principal(section, kind, &name, tenant.as_deref())?;
+    let password = password?;
+    let verifier = Verifier::parse(password.expose());
+    let verifier = verifier.or_else(|| Verifier::of_password(password.expose()));
+    if verifier.is_none() {
+        section.problem(PASSWORD.inline, "cannot be used for SCRAM-SHA-256: choose another");
+    }
+    Some(User { name, verifier: verifier?, principal, secret })
+}
+
+fn principal(
+    section: &Section<'_>,
+    kind: PrincipalKind,
+    name: &str,
+    tenant: Option<&str>,
+) -> Option<Principal> {
+    match (kind, tenant) {
+        (PrincipalKind::Tenant, None) => {
+            section.problem("tenant", "is needed: the tenant that this user is for");
+            None
+        }
+        (PrincipalKind::Tenant, Some(text)) => match TenantId::parse(text) {
+            Ok(tenant) => Some(Principal::for_tenant(tenant, name)),
+            Err(error) => {
+                section.problem("tenant", error.to_string());
+                None
+            }
+        },
+        (_, Some(_)) => {
+            section.problem("tenant", "is for principal = \"tenant\" only: take it out");
+            None
+        }
+        (PrincipalKind::App, None) => Some(Principal::for_app(name)),
+        (PrincipalKind::Admin, None) => Some(Principal::for_admin(name)),
+    }
+}
+
+fn check_secret(
+    section: &Section<'_>,
+    key: &str,
+    arn: &str,
+    kind: PrincipalKind,
+    secrets: &[Option<RoleSecret>],
+) {
+    let Some(secret) = secrets.iter().flatten().find(|secret| secret.arn == arn) else {
+        // What could not be read has a problem of its own.
+        if secrets.iter().all(Option::is_some) {
+            section.problem(key, format!("{arn:?} is no [[secret]]: name one by its arn"));
+        }
+        return;
+    };
+    if !secret.principals.contains(&kind) {
+        let word = kind.as_str();
+        section
+            .problem(key, format!("that secret is not for {word} principals: add {word:?} there"));
+    }
+}

@@ -1,0 +1,384 @@
+//! A client that talks to PostgreSQL in its own protocol, and a connection for as long as each of
+//! its transactions takes.
+//!
+//! What is said is the matter of [`dialogue`]; here is who says it: sockets, connections, time. The
+//! client's task takes a connection over when something has to run and gives it back when nothing
+//! is outstanding on it. A client that leaves in the middle costs that connection, which is
+//! cancelled and closed.
+
+mod cancels;
+mod dialogue;
+mod manners;
+mod nature;
+mod parts;
+mod prepared;
+mod relay;
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use rowhouse_protocol::frontend::{self, Parameter};
+use rowhouse_protocol::oid;
+use rowhouse_tenancy::ids::SettingName;
+use rowhouse_tenancy::principal::{Principal, PrincipalKind};
+use rowhouse_tenancy::prologue::Prologue;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::exchange::{ended_well, exchange, shape};
+use super::{GoingOn, Session, Target};
+use crate::config::Context;
+use crate::error::{Error, Kind};
+use crate::identity::now_unix;
+use crate::net::{ClientStream, Phase};
+use crate::observe::Event;
+use crate::pool::{Condition, Lease, Occupant, Pool, Use};
+use crate::upstream::{Taken, cancel};
+pub use cancels::{CancelKey, Cancels};
+use dialogue::{Dialogue, Terms};
+pub use manners::Manners;
+use nature::Judge;
+use relay::Step;
+
+/// A connection that was closed between being lent and being used is replaced this often.
+const CONNECTIONS_TRIED_MAX: usize = 3;
+/// How long a client may take to hear that its session is over.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
+/// The answer to a question about settings.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// A client that has proven who it is, and has been told so.
+pub struct Guest {
+    /// Who it is.
+    pub principal: Principal,
+    /// What it talks to.
+    pub target: Target,
+    /// What its session is like.
+    pub manners: Manners,
+    /// Its stream.
+    pub client: ClientStream,
+    /// What has been read of it already.
+    pub incoming: BytesMut,
+    /// How it cancels.
+    pub key: CancelKey,
+    /// How far a stop has come.
+    pub phase: watch::Receiver<Phase>,
+}
+
+/// A guest and what it is in the middle of.
+struct Conversation {
+    session: Rc<Session>,
+    principal: Principal,
+    pool: Rc<Pool>,
+    occupant: Occupant,
+    dialogue: Dialogue,
+    client: ClientStream,
+    incoming: BytesMut,
+    server: Option<Server>,
+    /// When something was last said by either side.
+    active_at: Instant,
+    /// When what PostgreSQL works at was begun.
+    asked_at: Option<Instant>,
+    bytes: relay::Count,
+}
+
+/// A connection in use. The order of the fields is the order in which they go.
+struct Server {
+    taken: Taken,
+    lease: Lease,
+    condition: Condition,
+    /// For the stop, which waits for transactions.
+    _going_on: GoingOn,
+}
+
+impl Session {
+    /// What a client's session will be like, and what it is told of it. PostgreSQL is asked, so
+    /// that what cannot work fails now.
+    pub async fn greet(
+        &self,
+        principal: &Principal,
+        target: &Target,
+        parameters: &[(&str, &str)],
+    ) -> Result<Manners, Error> {
+        if self.draining.get() {
+            return Err(Error::new(Kind::ShuttingDown, "the service is stopping; try again"));
+        }
+        if target.database.context == Context::Sealed && principal.kind() != PrincipalKind::Admin {
+            let text = "this database is sealed, and sealed databases are reached through the Data \
+                        API";
+            return Err(Error::new(Kind::NotSupported, text));
+        }
+        let own = &target.database.tenant_settings;
+        let databases = self.config.resources.iter().flat_map(|resource| &resource.databases);
+        let all: Vec<SettingName> =
+            databases.flat_map(|database| database.tenant_settings.iter().cloned()).collect();
+        let mut manners = manners::read(parameters, principal, own, &all)?;
+        let pool = self.pool(target)?;
+        // The first of its settings is ours.
+        if pool.told().is_empty() || manners.settings.len() > 1 {
+            self.try_settings(&pool, &target.occupant, &manners).await?;
+        }
+        let asked = std::mem::take(&mut manners.told);
+        let own = asked.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let user = parameters.iter().find(|(name, _)| *name == "user");
+        let user = user.map_or("", |(_, user)| *user);
+        // The role behind the door is nobody's business.
+        let usual = [("application_name", ""), ("session_authorization", user)];
+        let told = pool.told();
+        let told = told.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in own.chain(usual).chain(told) {
+            if !manners.told.iter().any(|(known, _)| known == name) {
+                manners.told.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        Ok(manners)
+    }
+
+    async fn try_settings(
+        &self,
+        pool: &Rc<Pool>,
+        occupant: &Occupant,
+        manners: &Manners,
+    ) -> Result<(), Error> {
+        let mut lease = pool.exclusive(Use::Conversation, Condition::Clean, occupant).await?;
+        if manners.settings.len() <= 1 {
+            return Ok(());
+        }
+        let texts = manners.settings.iter().flat_map(|(name, value)| [name, value]);
+        let values: Vec<Parameter<'_>> = texts.map(|text| Parameter::text(text)).collect();
+        let link = lease.link()?.clone();
+        let reply = exchange(&link, shape(1, true, ANSWER_BYTES_MAX), |buf| {
+            let types = vec![oid::TEXT; values.len()];
+            frontend::parse(buf, "", &Prologue::settings_sql(manners.settings.len()), &types)?;
+            frontend::bind(buf, "", "", &values)?;
+            frontend::execute(buf, "", 0)?;
+            frontend::sync(buf);
+            Ok(())
+        });
+        let reply = reply.await.map_err(explain)?;
+        ended_well(&reply).map_err(explain)
+    }
+
+    /// Talks with a client until it leaves, or has to.
+    pub async fn converse(self: &Rc<Session>, guest: Guest) {
+        let Guest { principal, target, manners, client, incoming, key, phase } = guest;
+        let pool = match self.pool(&target) {
+            Ok(pool) => pool,
+            Err(error) => {
+                self.observer.emit(&Event::Trouble { place: "conversation", reason: &error });
+                return;
+            }
+        };
+        let judge = Judge {
+            pool: Rc::clone(&pool),
+            principal: principal.clone(),
+            settings: target.database.tenant_settings.clone(),
+        };
+        let dialogue = Dialogue::new(Terms {
+            judge: Box::new(move |sql, types| judge.judge(sql, types)),
+            kind: principal.kind(),
+            prologue: manners.prologue,
+            settings: manners.settings,
+            message_bytes_max: self.config.wire.message_bytes_max,
+            prepared_bytes_max: self.config.wire.prepared_bytes_max,
+        });
+        let mut conversation = Conversation {
+            session: Rc::clone(self),
+            principal,
+            pool,
+            occupant: target.occupant.clone(),
+            dialogue,
+            client,
+            incoming,
+            server: None,
+            active_at: Instant::now(),
+            asked_at: None,
+            bytes: relay::Count::default(),
+        };
+        if let Some(error) = conversation.run(&key, phase).await {
+            conversation.say_last(&error).await;
+        }
+        conversation.part().await;
+    }
+}
+
+impl Conversation {
+    /// Until the client says goodbye, or the session must end; then it is told why.
+    async fn run(&mut self, key: &CancelKey, mut phase: watch::Receiver<Phase>) -> Option<Error> {
+        loop {
+            // Who is in a transaction may end it.
+            let patient = self.dialogue.is_in_transaction();
+            let last = if patient { Phase::Closing } else { Phase::Draining };
+            let deadline = self.deadline();
+            let step = tokio::select! {
+                biased;
+                step = poll_fn(|cx| self.poll(cx)) => step,
+                () = key.rung() => Step::Cancel,
+                _ = phase.wait_for(|phase| *phase >= last) => Step::Stop,
+                () = sleep_until(deadline) => Step::Late,
+            };
+            match step {
+                Step::Connection(_) if self.is_expired() => {
+                    let text = "terminating connection: its token has expired; connect again";
+                    return Some(Error::new(Kind::TokenExpired, text));
+                }
+                Step::Connection(condition) => {
+                    if let Err(error) = self.take_connection(condition).await {
+                        self.dialogue.refuse_connection(&mut self.incoming, error);
+                    }
+                    self.active_at = Instant::now();
+                }
+                Step::Done => self.give_back(),
+                Step::Cancel => self.cancel(),
+                // It may be in one that began while it was waited for.
+                Step::Stop if !patient && self.dialogue.is_in_transaction() => {}
+                Step::Stop => {
+                    let text = "terminating connection: the service is stopping";
+                    return Some(Error::new(Kind::ShuttingDown, text));
+                }
+                Step::Late => {
+                    if let Some(error) = self.is_late() {
+                        return Some(error);
+                    }
+                }
+                Step::End(error) => return Some(error),
+                Step::Left => return None,
+            }
+        }
+    }
+
+    /// Credentials with an end count until then, however long the session.
+    fn is_expired(&self) -> bool {
+        self.principal.expires_at().is_some_and(|end| now_unix() >= end)
+    }
+
+    /// When the client has been silent for too long, as far as is known now.
+    fn deadline(&self) -> Instant {
+        let limits = &self.session.config.limits;
+        let patience = if self.dialogue.is_waiting() {
+            limits.transaction_age_max
+        } else if self.dialogue.is_in_transaction() {
+            limits.transaction_idle_timeout
+        } else if self.dialogue.pinned {
+            self.session.config.wire.pinned_timeout
+        } else {
+            self.session.config.wire.idle_timeout
+        };
+        self.active_at + patience
+    }
+
+    fn is_late(&self) -> Option<Error> {
+        if self.deadline() > Instant::now() {
+            return None;
+        }
+        Some(if self.dialogue.is_in_transaction() {
+            self.session.observer.emit(&Event::TransactionCut { reason: "idle for too long" });
+            let text = "terminating connection: the transaction was idle for too long and has \
+                        been rolled back";
+            Error::new(Kind::TransactionIdle, text)
+        } else {
+            let text = "terminating connection: nothing was said for too long";
+            Error::new(Kind::SessionIdle, text)
+        })
+    }
+
+    async fn take_connection(&mut self, condition: Condition) -> Result<(), Error> {
+        for _ in 0..CONNECTIONS_TRIED_MAX {
+            let mut lease =
+                self.pool.exclusive(Use::Conversation, condition, &self.occupant).await?;
+            let going_on = self.session.count_as_open();
+            let prologue_unknown = lease.prologue_unknown();
+            let link = lease.link()?.clone();
+            if let Some(taken) = link.take_over().await {
+                self.dialogue.begin_using(prologue_unknown, condition);
+                self.server = Some(Server { taken, lease, condition, _going_on: going_on });
+                return Ok(());
+            }
+        }
+        Err(Error::unavailable("connections are lost as soon as they are used"))
+    }
+
+    /// Nothing is outstanding, and the transaction is over.
+    fn give_back(&mut self) {
+        let traces = self.dialogue.traces;
+        self.dialogue.end_using();
+        let Some(Server { taken, mut lease, condition, .. }) = self.server.take() else { return };
+        if traces.reported {
+            taken.note_session_changed();
+        }
+        taken.give_back();
+        if self.dialogue.is_prologue_unknown() {
+            // It was lent, and nothing ran that needed it.
+            lease.forget_prologue();
+        }
+        if traces.indelible {
+            lease.condemn();
+        }
+        if traces.defining {
+            self.pool.facts().forget();
+        }
+        if condition == Condition::Clean && !traces.unclean {
+            lease.settle();
+        }
+    }
+
+    /// What runs is cancelled. A request that arrives late would hit whatever runs then, so the
+    /// connection serves this client to the end of its transaction and nobody afterwards.
+    fn cancel(&mut self) {
+        let Some(server) = &mut self.server else { return };
+        // Late by a moment, and nothing runs any more.
+        if self.dialogue.is_at_rest() {
+            return;
+        }
+        server.lease.condemn();
+        let (pool, key) = (Rc::clone(&self.pool), server.taken.backend().clone());
+        tokio::task::spawn_local(async move { cancel(pool.server(), &key).await });
+    }
+
+    async fn say_last(&mut self, error: &Error) {
+        if error.kind() == Kind::Internal || error.kind() == Kind::Unavailable {
+            self.session.observer.emit(&Event::Trouble {
+                place: "conversation",
+                reason: &error.cause().unwrap_or("no reason is known"),
+            });
+        }
+        self.dialogue.say_fatal(error);
+        let words: Bytes = self.dialogue.to_client.split().freeze();
+        let said = async {
+            self.client.write_all(&words).await?;
+            self.client.shutdown().await
+        };
+        // A client that is gone hears nothing.
+        let _ = timeout(LAST_WORDS_TIMEOUT, said).await;
+    }
+
+    /// A connection on which nothing is outstanding is rolled back and reset; otherwise it is
+    /// cancelled and closed.
+    async fn part(mut self) {
+        let Some(server) = self.server.take() else { return };
+        if self.dialogue.is_at_rest() && server.taken.incoming.is_empty() {
+            let Server { taken, mut lease, .. } = server;
+            if self.dialogue.traces.indelible {
+                lease.condemn();
+            }
+            taken.give_back();
+        } else {
+            cancel(self.pool.server(), server.taken.backend()).await;
+        }
+    }
+}
+
+fn explain(failure: super::exchange::Failure) -> Error {
+    use super::exchange::Failure;
+    match failure {
+        Failure::Refused(error) => error,
+        Failure::Server(error) | Failure::Unparsed(error) | Failure::Prologue(error) => {
+            Error::sql(*error)
+        }
+        Failure::NotCommitted(text) | Failure::Lost(text) => Error::unavailable(text),
+        Failure::Overflow => Error::internal("settings answered too much"),
+    }
+}

@@ -1,0 +1,497 @@
+//! What a client says and what PostgreSQL is told of it, without IO: bytes in, bytes out.
+//!
+//! Messages are passed on as they are. What is ours goes in between: the prologue before whatever
+//! runs, a statement's text before its values where the connection does not know it. Each message
+//! leaves behind what its answer will be, so that the answers to ours can be taken out again
+//! ([`hear`]).
+//!
+//! One segment is under way at a time: what a client sends up to `Sync` or `Query`. So the state of
+//! the transaction is known whenever it is decided whether a prologue is due.
+
+mod extended;
+mod hear;
+mod simple;
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use bytes::{Bytes, BytesMut};
+use rowhouse_protocol::backend::TransactionStatus;
+use rowhouse_protocol::frame::{self, HEADER_LEN};
+use rowhouse_protocol::frontend::{self, EncodeError};
+use rowhouse_protocol::request::{DecodeError, Named, Request, tag};
+use rowhouse_protocol::response::{self, ErrorText, Severity};
+use rowhouse_protocol::sqlstate::SqlState;
+use rowhouse_tenancy::principal::PrincipalKind;
+use rowhouse_tenancy::prologue::Prologue;
+
+use hear::Spoken;
+
+use super::nature::Nature;
+use super::prepared::{ClientStatement, Prepared, deallocated};
+use crate::error::{Error, Kind};
+use crate::pool::Condition;
+
+/// The portal of the prologue: the unnamed one may be the client's.
+const PROLOGUE_PORTAL: &str = "rowhouse_prologue";
+/// A statement that is nowhere: to bind it fails, in the place of what is refused.
+const NOWHERE: &str = "rowhouse_refused";
+/// What is written and not yet sent, in each direction, before no more is taken in.
+pub const WRITTEN_MAX: usize = 256 * 1024;
+/// Answers that are waited for. PostgreSQL holds back some thousand at most before it sends them.
+const EXPECTED_MAX: usize = 16 * 1024;
+
+/// What a text is, or why it may not be sent.
+pub type Judgement = dyn Fn(&str, &[u32]) -> Result<Nature, Error>;
+
+/// What one client and one server say to each other.
+pub struct Dialogue {
+    judge: Box<Judgement>,
+    kind: PrincipalKind,
+    prologue: Prologue,
+    /// What the client's session begins with, for the session and not for the transaction.
+    settings: Vec<(String, String)>,
+    message_bytes_max: usize,
+    prepared_bytes_max: usize,
+    /// For PostgreSQL.
+    pub to_server: BytesMut,
+    /// For the client.
+    pub to_client: BytesMut,
+    /// The client's session stays with one connection.
+    pub pinned: bool,
+    /// What of a connection that is being used there is to know when it is given back.
+    pub traces: Traces,
+    status: TransactionStatus,
+    expected: VecDeque<Expected>,
+    prepared: Prepared,
+    /// What PostgreSQL knows under no name.
+    unnamed: Option<Rc<ClientStatement>>,
+    /// What was bound last.
+    bound: Nature,
+    /// Parts of a text that come when the one before has been answered.
+    parts: VecDeque<String>,
+    held: bool,
+    /// The prologue goes before whatever runs next.
+    due: bool,
+    /// The connection does not know the prologue's statement, or may have forgotten it.
+    parse_prologue: bool,
+    settings_due: bool,
+    /// The application has changed itself whose rows it sees, for good.
+    context_taken: bool,
+    /// Something was sent that no `ReadyForQuery` has ended.
+    in_segment: bool,
+    /// The client waits for `ReadyForQuery`.
+    waiting: bool,
+    /// Everything up to `Sync` is left out, since something before it failed.
+    skipping: bool,
+    /// PostgreSQL takes a COPY stream.
+    copying: bool,
+    /// The transaction that has failed was ended in this segment.
+    ended: bool,
+    /// Bytes of a large frame for the client that are still to come.
+    passing: usize,
+    /// PostgreSQL itself has told the client that its session is over.
+    told_fatal: bool,
+    trouble: Option<String>,
+    /// The error of this segment.
+    error: Option<SqlState>,
+    outcome: Option<Spoken>,
+}
+
+/// What a connection is left with.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Traces {
+    /// Something ran that is not known to leave none.
+    pub unclean: bool,
+    /// A reset will not take them away.
+    pub indelible: bool,
+    /// The catalog may say something else now.
+    pub defining: bool,
+    /// PostgreSQL has told of a changed parameter.
+    pub reported: bool,
+}
+
+/// An answer that is waited for.
+struct Expected {
+    reply: Reply,
+    /// The client has not asked for it.
+    ours: bool,
+}
+
+enum Reply {
+    Parse(Option<Rc<ClientStatement>>),
+    Bind,
+    DescribeStatement,
+    DescribePortal,
+    Execute,
+    Close,
+    Sync,
+    Query,
+    /// An error, in whose place this one is told.
+    Refusal(Error),
+}
+
+/// What comes of the next message of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// It was taken.
+    Taken,
+    /// It is not there yet.
+    Missing,
+    /// Others must be answered, or sent, before it.
+    Later,
+    /// It needs a connection first.
+    Connection(Condition),
+    /// The client says goodbye.
+    Goodbye,
+}
+
+/// What a dialogue is made of.
+pub struct Terms {
+    /// Judges texts.
+    pub judge: Box<Judgement>,
+    /// What kind of caller it is.
+    pub kind: PrincipalKind,
+    /// What goes before.
+    pub prologue: Prologue,
+    /// What the client's session begins with.
+    pub settings: Vec<(String, String)>,
+    /// Bytes of one message.
+    pub message_bytes_max: usize,
+    /// Bytes of all prepared statements.
+    pub prepared_bytes_max: usize,
+}
+
+impl Dialogue {
+    /// Nothing has been said yet.
+    pub fn new(terms: Terms) -> Dialogue {
+        Dialogue {
+            judge: terms.judge,
+            kind: terms.kind,
+            prologue: terms.prologue,
+            settings: terms.settings,
+            message_bytes_max: terms.message_bytes_max,
+            prepared_bytes_max: terms.prepared_bytes_max,
+            to_server: BytesMut::new(),
+            to_client: BytesMut::new(),
+            pinned: false,
+            traces: Traces::default(),
+            status: TransactionStatus::Idle,
+            expected: VecDeque::new(),
+            prepared: Prepared::default(),
+            unnamed: None,
+            bound: Nature::default(),
+            parts: VecDeque::new(),
+            held: false,
+            due: false,
+            parse_prologue: false,
+            settings_due: false,
+            context_taken: false,
+            in_segment: false,
+            waiting: false,
+            skipping: false,
+            copying: false,
+            ended: false,
+            passing: 0,
+            told_fatal: false,
+            trouble: None,
+            error: None,
+            outcome: None,
+        }
+    }
+
+    /// There is a connection now. `prologue_unknown`: it has to be told the prologue's statement.
+    pub fn begin_using(&mut self, prologue_unknown: bool, condition: Condition) {
+        self.held = true;
+        self.traces = Traces::default();
+        self.parse_prologue = prologue_unknown;
+        self.settings_due = condition == Condition::Pristine && !self.settings.is_empty();
+        self.due = self.has_prologue();
+    }
+
+    /// The connection is given back.
+    pub fn end_using(&mut self) {
+        self.held = false;
+        self.unnamed = None;
+    }
+
+    /// The connection has still to be told the prologue's statement.
+    pub fn is_prologue_unknown(&self) -> bool {
+        self.parse_prologue
+    }
+
+    /// What the log should know of this connection, once.
+    pub fn take_trouble(&mut self) -> Option<String> {
+        self.trouble.take()
+    }
+
+    /// Nothing is outstanding, and nothing holds the client to its connection.
+    pub fn is_done_with_connection(&self) -> bool {
+        self.held && self.is_at_rest() && !self.pinned && self.status == TransactionStatus::Idle
+    }
+
+    /// Nothing is outstanding in either direction, as far as PostgreSQL is concerned.
+    pub fn is_at_rest(&self) -> bool {
+        !self.in_segment && self.expected.is_empty() && self.to_server.is_empty()
+    }
+
+    /// The client is in a transaction, or in the middle of saying something.
+    pub fn is_in_transaction(&self) -> bool {
+        self.status != TransactionStatus::Idle || self.in_segment
+    }
+
+    /// PostgreSQL has something to do, and the client waits for it.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting
+    }
+
+    /// What became of the last segment, once.
+    pub fn take_outcome(&mut self) -> Option<Spoken> {
+        self.outcome.take()
+    }
+
+    /// Tells the client that its session is over.
+    pub fn say_fatal(&mut self, error: &Error) {
+        if self.told_fatal {
+            return;
+        }
+        write_error(&mut self.to_client, Severity::Fatal, error);
+    }
+
+    /// There is no connection for what the client has just sent.
+    pub fn refuse_connection(&mut self, incoming: &mut BytesMut, error: Error) {
+        let is_query = incoming.first() == Some(&tag::QUERY);
+        if let Ok(Some(header)) = frame::peek(incoming, self.message_bytes_max)
+            && incoming.len() >= header.len
+        {
+            drop(incoming.split_to(header.len));
+        }
+        self.refuse(error, is_query);
+    }
+
+    /// Takes the next message of the client. An error is the end of the session.
+    pub fn next(&mut self, incoming: &mut BytesMut) -> Result<Next, Error> {
+        if self.waiting && !self.copying
+            || self.to_server.len() > WRITTEN_MAX
+            || self.to_client.len() > WRITTEN_MAX
+            || self.expected.len() > EXPECTED_MAX
+        {
+            return Ok(Next::Later);
+        }
+        let Some(header) = frame::peek(incoming, self.message_bytes_max).map_err(misframed)? else {
+            return Ok(Next::Missing);
+        };
+        if !tag::is_of_session(header.tag) {
+            let what = header.tag.escape_ascii();
+            return Err(Error::new(Kind::Protocol, format!("unexpected message {what}")));
+        }
+        if incoming.len() < header.len {
+            return Ok(Next::Missing);
+        }
+        if header.tag == tag::TERMINATE {
+            return Ok(Next::Goodbye);
+        }
+        if !self.held && !self.skipping && needs_connection(header.tag) {
+            if self.answer_alone(incoming.get(..header.len).unwrap_or_default()) {
+                drop(incoming.split_to(header.len));
+                return Ok(Next::Taken);
+            }
+            return Ok(Next::Connection(self.condition(incoming)));
+        }
+        let message = incoming.split_to(header.len).freeze();
+        self.take(header.tag, &message)?;
+        Ok(Next::Taken)
+    }
+
+    /// What needs no connection to be answered: what is refused anyway, and the end of a statement
+    /// of which PostgreSQL knows nothing.
+    fn answer_alone(&mut self, message: &[u8]) -> bool {
+        let tag_byte = message.first().copied().unwrap_or_default();
+        let body = message.get(HEADER_LEN..).unwrap_or_default();
+        let refused = match Request::decode(tag_byte, body) {
+            Ok(Request::Query { sql }) => {
+                if let Some(name) = deallocated(sql)
+                    && self.prepared.remove(&name).is_some()
+                {
+                    response::command_complete(&mut self.to_client, "DEALLOCATE");
+                    response::ready_for_query(&mut self.to_client, self.status);
+                    return true;
+                }
+                (self.judge)(sql, &[]).err()
+            }
+            Ok(Request::Parse { sql, types, .. }) => (self.judge)(sql, &types).err(),
+            _ => None,
+        };
+        let Some(error) = refused else { return false };
+        self.refuse(error, tag_byte == tag::QUERY);
+        true
+    }
+
+    /// How a connection has to be for this segment. Only what is there as a whole, and known to
+    /// look at no session, may have one that others have used.
+    fn condition(&self, mut incoming: &[u8]) -> Condition {
+        if !self.settings_are_usual() || self.kind == PrincipalKind::Admin {
+            return Condition::Pristine;
+        }
+        let clean = |sql: &str, types: &[u32]| (self.judge)(sql, types).is_ok_and(|n| n.clean);
+        while let Ok(Some((header, body))) = frame::split(incoming, self.message_bytes_max) {
+            let known = match Request::decode(header.tag, body) {
+                Ok(Request::Query { sql }) if clean(sql, &[]) => return Condition::Clean,
+                Ok(Request::Sync) => return Condition::Clean,
+                Ok(Request::Parse { sql, types, .. }) => clean(sql, &types),
+                // One that this segment prepares has been looked at.
+                Ok(Request::Bind { statement, .. }) => {
+                    self.prepared.get(statement).is_none_or(|known| known.nature.clean)
+                }
+                Ok(Request::Query { .. } | Request::FunctionCall) | Err(_) => false,
+                Ok(_) => true,
+            };
+            if !known {
+                break;
+            }
+            incoming = incoming.get(header.len..).unwrap_or_default();
+        }
+        Condition::Pristine
+    }
+
+    /// What every session has need not be set where nobody can see it.
+    fn settings_are_usual(&self) -> bool {
+        self.settings.len() <= 1
+    }
+
+    fn take(&mut self, tag_byte: u8, message: &Bytes) -> Result<(), Error> {
+        let body = message.get(HEADER_LEN..).unwrap_or_default();
+        let request = match Request::decode(tag_byte, body) {
+            Ok(request) => request,
+            Err(DecodeError::InvalidUtf8) => {
+                let error = Error::new(Kind::Invalid, "text is not UTF-8; set client_encoding");
+                self.refuse(error, tag_byte == tag::QUERY);
+                return Ok(());
+            }
+            Err(error) => return Err(Error::new(Kind::Protocol, error.to_string())),
+        };
+        if self.copying {
+            return self.take_copy(&request, message);
+        }
+        if self.skipping && request != Request::Sync {
+            return Ok(());
+        }
+        match request {
+            Request::Query { sql } => self.query(sql, message)?,
+            Request::Parse { name, sql, types } => self.parse(name, sql, types)?,
+            Request::Bind { portal, statement, rest } => self.bind(portal, statement, rest)?,
+            Request::Describe(Named::Statement, name) => self.describe_statement(name)?,
+            Request::Describe(Named::Portal, _) => {
+                self.prepare(self.bound.opens)?;
+                self.pass(message, Reply::DescribePortal);
+            }
+            Request::Execute { .. } => {
+                self.prepare(self.bound.opens)?;
+                self.pass(message, Reply::Execute);
+                self.note_executed();
+            }
+            Request::Close(Named::Statement, name) => self.close_statement(name)?,
+            Request::Close(Named::Portal, _) => self.pass(message, Reply::Close),
+            Request::Flush if self.held => self.to_server.extend_from_slice(message),
+            Request::Sync => self.sync(message),
+            Request::FunctionCall => {
+                let text = "function calls by their own message are not supported; use SELECT";
+                self.refuse(Error::new(Kind::NotSupported, text), true);
+            }
+            // A stream whose COPY has failed is still coming; PostgreSQL leaves it out as well.
+            Request::Flush | Request::CopyData | Request::CopyDone | Request::CopyFail => {}
+            Request::Terminate => {}
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self, message: &[u8]) {
+        self.skipping = false;
+        if !self.held {
+            self.in_segment = false;
+            response::ready_for_query(&mut self.to_client, self.status);
+            return;
+        }
+        self.pass(message, Reply::Sync);
+        self.waiting = true;
+    }
+
+    /// The client is told why not. To PostgreSQL goes what fails, so that everything after it is
+    /// as after any other error.
+    fn refuse(&mut self, error: Error, with_ready: bool) {
+        if !self.held {
+            write_error(&mut self.to_client, Severity::Error, &error);
+            if with_ready {
+                response::ready_for_query(&mut self.to_client, self.status);
+            } else {
+                self.skipping = true;
+            }
+            return;
+        }
+        // The names are ours and short.
+        let _ = frontend::bind(&mut self.to_server, "", NOWHERE, &[]);
+        self.expect(Reply::Refusal(error), false);
+        if with_ready {
+            frontend::sync(&mut self.to_server);
+            self.expect(Reply::Sync, false);
+            self.waiting = true;
+        } else {
+            // What it has said up to here is answered now.
+            frontend::flush(&mut self.to_server);
+            self.skipping = true;
+        }
+    }
+
+    fn note(&mut self, nature: Nature) {
+        if nature.clean {
+            return;
+        }
+        self.traces.unclean = true;
+        self.traces.indelible |= nature.indelible;
+        self.traces.defining |= nature.defining;
+        self.pinned |= nature.lasting;
+        // They go back to what the connection began with, and not to what this client asked for.
+        self.settings_due |= nature.resets;
+        // DISCARD, DEALLOCATE or what a function hides may have taken it away.
+        self.parse_prologue |= !nature.control;
+        if self.kind == PrincipalKind::App && nature.lasting && nature.context {
+            self.context_taken = true;
+            self.due = false;
+        }
+    }
+
+    fn has_prologue(&self) -> bool {
+        !self.prologue.is_empty() && !self.context_taken
+    }
+
+    fn pass(&mut self, message: &[u8], reply: Reply) {
+        self.to_server.extend_from_slice(message);
+        self.expect(reply, false);
+    }
+
+    fn expect(&mut self, reply: Reply, ours: bool) {
+        self.in_segment = true;
+        self.expected.push_back(Expected { reply, ours });
+    }
+}
+
+/// What PostgreSQL has to do something for.
+fn needs_connection(tag_byte: u8) -> bool {
+    [tag::QUERY, tag::PARSE, tag::BIND, tag::DESCRIBE, tag::EXECUTE, tag::CLOSE].contains(&tag_byte)
+}
+
+fn write_error(buf: &mut BytesMut, severity: Severity, error: &Error) {
+    let message = error.to_string();
+    response::error(buf, ErrorText { severity, code: error.sqlstate(), message: &message });
+}
+
+fn encode(encoded: Result<(), EncodeError>) -> Result<(), Error> {
+    encoded.map_err(|error| Error::new(Kind::Invalid, error.to_string()))
+}
+
+fn misframed(error: frame::FrameError) -> Error {
+    Error::new(Kind::Protocol, error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

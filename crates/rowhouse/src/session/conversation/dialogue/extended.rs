@@ -1,0 +1,185 @@
+//! What the extended protocol's messages become, and what of ours goes between them.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use bytes::BufMut;
+use rowhouse_protocol::backend::TransactionStatus;
+use rowhouse_protocol::frontend::{self, EncodeError, MESSAGE_LEN_MAX, Parameter};
+use rowhouse_protocol::oid;
+use rowhouse_protocol::request::tag;
+use rowhouse_tenancy::principal::PrincipalKind;
+
+use super::{Dialogue, NOWHERE, PROLOGUE_PORTAL, Reply, encode};
+use crate::error::{Error, Kind};
+use crate::pool::PROLOGUE_STATEMENT;
+use crate::session::conversation::nature::Nature;
+use crate::session::conversation::prepared::ClientStatement;
+
+impl Dialogue {
+    /// Parse: on the connection it has no name, whatever the client calls it.
+    pub(super) fn parse(&mut self, name: &str, sql: &str, types: Vec<u32>) -> Result<(), Error> {
+        let nature = match (self.judge)(sql, &types) {
+            Ok(nature) => nature,
+            Err(error) => {
+                self.refuse(error, false);
+                return Ok(());
+            }
+        };
+        let confirmed = Cell::new(false);
+        let statement = ClientStatement { sql: sql.to_owned(), types, nature, confirmed };
+        match self.prepared.insert(name, statement, self.prepared_bytes_max) {
+            Ok(statement) => {
+                self.prepare(nature.opens)?;
+                self.write_parse(&statement)?;
+                self.expect(Reply::Parse(Some(Rc::clone(&statement))), false);
+                self.unnamed = Some(statement);
+            }
+            Err(error) => self.refuse(error, false),
+        }
+        Ok(())
+    }
+
+    /// Bind: the values as they came, for a statement without a name.
+    pub(super) fn bind(&mut self, portal: &str, statement: &str, rest: &[u8]) -> Result<(), Error> {
+        let Some(known) = self.prepared.get(statement) else {
+            self.refuse(unknown(statement), false);
+            return Ok(());
+        };
+        self.prepare(known.nature.opens)?;
+        self.make_known(&known)?;
+        // The portal's name, no name of a statement, and each with the NUL that ends it.
+        let len = 4 + portal.len() + 2 + rest.len();
+        let Some(len) = u32::try_from(len).ok().filter(|_| len <= MESSAGE_LEN_MAX) else {
+            return encode(Err(EncodeError::TooLong));
+        };
+        let buf = &mut self.to_server;
+        buf.put_u8(tag::BIND);
+        buf.put_u32(len);
+        buf.put_slice(portal.as_bytes());
+        buf.put_slice(b"\0\0");
+        buf.put_slice(rest);
+        self.expect(Reply::Bind, false);
+        self.bound = known.nature;
+        self.note(known.nature);
+        Ok(())
+    }
+
+    pub(super) fn describe_statement(&mut self, name: &str) -> Result<(), Error> {
+        let Some(known) = self.prepared.get(name) else {
+            self.refuse(unknown(name), false);
+            return Ok(());
+        };
+        self.prepare(known.nature.opens)?;
+        self.make_known(&known)?;
+        encode(frontend::describe_statement(&mut self.to_server, ""))?;
+        self.expect(Reply::DescribeStatement, false);
+        Ok(())
+    }
+
+    /// Close: PostgreSQL never knew the name; its answer has a place in the order all the same.
+    pub(super) fn close_statement(&mut self, name: &str) -> Result<(), Error> {
+        self.prepared.remove(name);
+        encode(frontend::close_statement(&mut self.to_server, NOWHERE))?;
+        self.expect(Reply::Close, false);
+        Ok(())
+    }
+
+    /// Something bound has been told to run; what comes behind it may need the prologue again.
+    pub(super) fn note_executed(&mut self) {
+        let Nature { ends, clean, .. } = self.bound;
+        self.ended |= ends;
+        let again = ends || self.kind == PrincipalKind::Tenant && !clean;
+        self.due |= again && self.has_prologue();
+    }
+
+    /// What has to be on the connection before anything of the client's runs. `opens`: what comes
+    /// next begins a transaction, and nothing may run in it before that.
+    pub(super) fn prepare(&mut self, opens: bool) -> Result<(), Error> {
+        let between = self.status == TransactionStatus::Idle && !self.in_segment;
+        if self.settings_due && between {
+            self.settings_due = false;
+            self.write_settings()?;
+        }
+        let runs = self.status != TransactionStatus::Failed || self.ended;
+        if self.due && !opens && runs {
+            self.due = false;
+            self.write_prologue()?;
+        }
+        Ok(())
+    }
+
+    /// Makes a statement the one that the connection knows under no name.
+    fn make_known(&mut self, statement: &Rc<ClientStatement>) -> Result<(), Error> {
+        if self.unnamed.as_ref().is_some_and(|known| Rc::ptr_eq(known, statement)) {
+            return Ok(());
+        }
+        self.write_parse(statement)?;
+        self.expect(Reply::Parse(None), true);
+        self.unnamed = Some(Rc::clone(statement));
+        Ok(())
+    }
+
+    fn write_parse(&mut self, statement: &ClientStatement) -> Result<(), Error> {
+        let ClientStatement { sql, types, .. } = statement;
+        encode(frontend::parse(&mut self.to_server, "", sql, types))
+    }
+
+    fn write_prologue(&mut self) -> Result<(), Error> {
+        let prologue = self.prologue.clone();
+        // No sealed database is talked to here: its words would be of one connection.
+        let words = prologue.words(None, 0).map_err(Error::internal)?;
+        if std::mem::take(&mut self.parse_prologue) {
+            let sql = words.sql();
+            encode(frontend::close_statement(&mut self.to_server, PROLOGUE_STATEMENT))?;
+            encode(frontend::parse(&mut self.to_server, PROLOGUE_STATEMENT, &sql, &[]))?;
+            self.expect(Reply::Close, true);
+            self.expect(Reply::Parse(None), true);
+        }
+        let parameters = words.parameters();
+        let value = |value| Parameter { value: Some(value), binary: false };
+        let values: Vec<Parameter<'_>> =
+            parameters.iter().map(|bytes| value(bytes.as_ref())).collect();
+        let buf = &mut self.to_server;
+        encode(frontend::bind(buf, PROLOGUE_PORTAL, PROLOGUE_STATEMENT, &values))?;
+        encode(frontend::execute(buf, PROLOGUE_PORTAL, 0))?;
+        encode(frontend::close_portal(buf, PROLOGUE_PORTAL))?;
+        self.expect(Reply::Bind, true);
+        self.expect(Reply::Execute, true);
+        self.expect(Reply::Close, true);
+        Ok(())
+    }
+
+    /// In a transaction of its own, so that it stays whatever becomes of the client's.
+    fn write_settings(&mut self) -> Result<(), Error> {
+        let sql = settings_sql(self.settings.len());
+        let texts = self.settings.iter().flat_map(|(name, value)| [name, value]);
+        let values: Vec<Parameter<'_>> = texts.map(|text| Parameter::text(text)).collect();
+        let buf = &mut self.to_server;
+        encode(frontend::parse(buf, "", &sql, &vec![oid::TEXT; values.len()]))?;
+        encode(frontend::bind(buf, "", "", &values))?;
+        encode(frontend::execute(buf, "", 0))?;
+        frontend::sync(buf);
+        for reply in [Reply::Parse(None), Reply::Bind, Reply::Execute, Reply::Sync] {
+            self.expect(reply, true);
+        }
+        self.traces.unclean = true;
+        self.unnamed = None;
+        Ok(())
+    }
+}
+
+/// The statement that makes `n` settings of the session at once.
+fn settings_sql(n: usize) -> String {
+    let call =
+        |at: usize| format!("pg_catalog.set_config(${}, ${}, false)", at * 2 + 1, at * 2 + 2);
+    format!("select {}", (0..n).map(call).collect::<Vec<_>>().join(", "))
+}
+
+fn unknown(name: &str) -> Error {
+    let text = match name {
+        "" => "unnamed prepared statement does not exist".to_owned(),
+        name => format!("prepared statement \"{name}\" does not exist"),
+    };
+    Error::new(Kind::StatementUnknown, text)
+}

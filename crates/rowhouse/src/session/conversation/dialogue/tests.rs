@@ -1,0 +1,235 @@
+//! Bytes in, bytes out: what PostgreSQL is told, what the client hears, and servers that say
+//! anything.
+#![allow(clippy::panic)]
+
+use std::sync::Arc;
+
+use bytes::{BufMut, BytesMut};
+use rowhouse_protocol::frame;
+use rowhouse_protocol::frontend::{self, EncodeError};
+use rowhouse_tenancy::ids::{SettingName, TenantId};
+use rowhouse_tenancy::principal::{Principal, PrincipalKind};
+use rowhouse_tenancy::prologue::{Context, Prologue};
+
+use super::{Dialogue, Next, Terms};
+use crate::error::{Error, Kind};
+use crate::pool::Condition;
+use crate::session::conversation::nature::{self, Nature};
+
+fn judge(sql: &str, _types: &[u32]) -> Result<Nature, Error> {
+    match sql {
+        "forbidden" => Err(Error::new(Kind::ContextProtected, "no")),
+        sql if sql.starts_with("select") => Ok(Nature { clean: true, ..Nature::default() }),
+        sql => Ok(Nature { context: true, ..nature::of(sql) }),
+    }
+}
+
+fn dialogue(kind: PrincipalKind) -> Dialogue {
+    let names: Arc<[SettingName]> = SettingName::parse("app.t").into_iter().collect();
+    let tenant = TenantId::parse("1").map(|one| Principal::for_tenant(one, "t"));
+    let principal = match (kind, tenant) {
+        (PrincipalKind::Tenant, Ok(tenant)) => tenant,
+        (PrincipalKind::Admin, _) => Principal::for_admin("a"),
+        _ => Principal::for_app("a"),
+    };
+    Dialogue::new(Terms {
+        judge: Box::new(judge),
+        kind,
+        prologue: Prologue::for_principal(&principal, &names, Context::Standard),
+        settings: vec![("client_min_messages".to_owned(), "notice".to_owned())],
+        message_bytes_max: 10_000,
+        prepared_bytes_max: 1000,
+    })
+}
+
+/// The tags of what is there.
+fn tags(mut bytes: &[u8]) -> String {
+    let mut tags = String::new();
+    while let Ok(Some((header, _))) = frame::split(bytes, 100_000) {
+        tags.push(char::from(header.tag));
+        bytes = bytes.get(header.len..).unwrap_or_default();
+    }
+    assert!(bytes.is_empty());
+    tags
+}
+
+/// Messages by their tags: `Q:text`, `P:text`, others as they are, with nothing in them.
+fn said(words: &[&str]) -> BytesMut {
+    let mut buf = BytesMut::new();
+    for word in words {
+        let written: Result<(), EncodeError> = match word.split_once(':') {
+            Some(("Q", sql)) => frontend::query(&mut buf, sql),
+            Some((_, sql)) => frontend::parse(&mut buf, "", sql, &[]),
+            None => match *word {
+                "B" => frontend::bind(&mut buf, "", "", &[]),
+                "D" => frontend::describe_portal(&mut buf, ""),
+                "E" => frontend::execute(&mut buf, "", 0),
+                "c" => {
+                    frontend::copy_done(&mut buf);
+                    Ok(())
+                }
+                "d" => frontend::copy_data(&mut buf, b"x"),
+                _ => {
+                    frontend::sync(&mut buf);
+                    Ok(())
+                }
+            },
+        };
+        assert!(written.is_ok());
+    }
+    buf
+}
+
+/// Answers by their tags; `I`, `T`, `F` behind a `Z` is the status it tells (`F`: failed).
+fn answered(words: &str) -> BytesMut {
+    let mut buf = BytesMut::new();
+    let mut words = words.chars();
+    while let Some(word) = words.next() {
+        let body: Vec<u8> = match word {
+            'Z' => match words.next() {
+                Some('F') => b"E".to_vec(),
+                status => status.into_iter().map(|status| status as u8).collect(),
+            },
+            'C' => b"SELECT 1\0".to_vec(),
+            'E' => b"SERROR\0VERROR\0C22012\0Mno\0\0".to_vec(),
+            _ => Vec::new(),
+        };
+        buf.put_u8(word as u8);
+        buf.put_u32(u32::try_from(body.len() + 4).unwrap_or_default());
+        buf.put_slice(&body);
+    }
+    buf
+}
+
+/// What one kind of caller says, what PostgreSQL is told, what it answers, what the caller hears.
+type Exchange = (PrincipalKind, &'static [&'static str], &'static str, &'static str, &'static str);
+
+/// What each session begins with is `PBES`, the prologue for the first time `CPBEC`.
+const EXCHANGES: &[Exchange] = &[
+    (PrincipalKind::Tenant, &["Q:select 1"], "CPBECQ", "312DC3TDCZI", "TDCZ"),
+    (PrincipalKind::Admin, &["Q:select 1"], "PBESQ", "12DCZITDCZI", "TDCZ"),
+    (PrincipalKind::Tenant, &["Q:begin"], "PBESQ", "12DCZICZT", "CZ"),
+    (
+        PrincipalKind::Tenant,
+        &["P:select 1", "B", "D", "E", "S"],
+        "CPBECPBDES",
+        "312DC312TDCZI",
+        "12TDCZ",
+    ),
+    (
+        PrincipalKind::Tenant,
+        &["P:begin", "B", "E", "P:select 1", "B", "E", "S"],
+        "PBESPBECPBECPBES",
+        "12DCZI12C312DC312DCZT",
+        "12C12DCZ",
+    ),
+    (PrincipalKind::Tenant, &["Q:select 1"], "CPBECQ", "312DC3EZI", "EZ"),
+    // The prologue is refused: PostgreSQL leaves the query out and is asked for its end.
+    (PrincipalKind::Tenant, &["Q:select 1"], "CPBECQS", "31EZI", "EZ"),
+    // The text is refused: something that fails goes in its place.
+    (
+        PrincipalKind::Tenant,
+        &["P:select 1", "P:forbidden", "E", "S"],
+        "PBESCPBECPBHS",
+        "12DCZI312DC31EZI",
+        "1EZ",
+    ),
+    (
+        PrincipalKind::App,
+        &["Q:copy t from stdin", "d", "c"],
+        "PBESCPBECQdc",
+        "12DCZI312DC3GCZI",
+        "GCZ",
+    ),
+    // Between parts of a text the client hears nothing of their ends, and each has the prologue.
+    (
+        PrincipalKind::Tenant,
+        &["Q:values (1); commit; select 2"],
+        "PBESCPBECQBECQ",
+        "12DCZI312DC3TDCCZI2DC3TDCZI",
+        "TDCCTDCZ",
+    ),
+    // What is refused needs no connection.
+    (PrincipalKind::Tenant, &["Q:forbidden"], "", "", "EZ"),
+    (PrincipalKind::Tenant, &["P:forbidden", "B", "E", "S"], "", "", "EZ"),
+];
+
+/// Says and hears `step` bytes of the answers at a time; gives what was told and heard.
+fn converse(kind: PrincipalKind, words: &[&str], answers: &str, step: usize) -> (String, String) {
+    let mut dialogue = dialogue(kind);
+    let (mut words, mut answers) = (said(words), answered(answers));
+    let mut come = BytesMut::new();
+    loop {
+        match dialogue.next(&mut words) {
+            Ok(Next::Connection(condition)) => dialogue.begin_using(true, condition),
+            Ok(Next::Taken) => {}
+            Ok(_) if answers.is_empty() => break,
+            Ok(_) => {
+                come.extend_from_slice(&answers.split_to(answers.len().min(step)));
+                if let Err(error) = dialogue.hear(&mut come) {
+                    panic!("{error}");
+                }
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    (tags(&dialogue.to_server), tags(&dialogue.to_client))
+}
+
+#[test]
+fn what_is_told_and_heard() {
+    for (kind, words, told, answers, heard) in EXCHANGES {
+        // Not more: what follows a COPY stream is not said before the stream has come.
+        for step in [1, 7] {
+            let found = converse(*kind, words, answers, step);
+            assert_eq!(found, ((*told).to_owned(), (*heard).to_owned()), "{words:?} by {step}");
+        }
+    }
+}
+
+#[test]
+fn a_server_may_say_anything() {
+    for (kind, words, _, answers, _) in EXCHANGES {
+        let good = answered(answers);
+        for at in 0..good.len() {
+            for byte in *b"\0\x7f\xffEZCDd123GIT" {
+                let mut dialogue = dialogue(*kind);
+                let mut words = said(words);
+                while let Ok(next) = dialogue.next(&mut words) {
+                    match next {
+                        Next::Connection(condition) => dialogue.begin_using(true, condition),
+                        Next::Taken => {}
+                        _ => break,
+                    }
+                }
+                let mut changed = good.clone();
+                changed.iter_mut().skip(at).take(1).for_each(|own| *own = byte);
+                // An error ends the connection; nothing panics, and nothing of ours is heard.
+                let _ = dialogue.hear(&mut changed);
+                assert!(dialogue.to_client.len() <= good.len() + 200);
+            }
+        }
+    }
+}
+
+#[test]
+fn statements_of_a_client_are_bounded() {
+    let mut dialogue = dialogue(PrincipalKind::App);
+    dialogue.begin_using(false, Condition::Pristine);
+    let mut refused = 0;
+    for number in 0..20 {
+        let mut words = BytesMut::new();
+        let name = format!("s{number}");
+        assert!(frontend::parse(&mut words, &name, "select 1", &[]).is_ok());
+        frontend::sync(&mut words);
+        while let Ok(Next::Taken) = dialogue.next(&mut words) {}
+        // The first is answered behind the settings and the prologue.
+        let told = tags(&dialogue.to_server.split());
+        let ours = if number == 0 { "12DCZI2DC3" } else { "2DC3" };
+        let ours = if told.contains("BEC") { ours } else { "" };
+        let answer = if told.ends_with("BS") || told.ends_with("BHS") { "EZI" } else { "1ZI" };
+        refused += usize::from(answer == "EZI");
+        assert!(dialogue.hear(&mut answered(&format!("{ours}{answer}"))).is_ok(), "{told}");
+    }
+    assert!((10..20).contains(&refused), "{refused}");
+}

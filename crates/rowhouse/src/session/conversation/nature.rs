@@ -1,0 +1,103 @@
+//! What a text of a conversation is: whether it leaves traces, is meant to, and where it stands to
+//! transactions.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rowhouse_protocol::context::{ContextChange, context_change};
+use rowhouse_protocol::lasting::is_lasting;
+use rowhouse_protocol::statement::{SessionEffect, Verb, examine, statements};
+use rowhouse_tenancy::ids::SettingName;
+use rowhouse_tenancy::principal::Principal;
+
+use crate::error::Error;
+use crate::pool::Pool;
+use crate::session::catalog::is_definition;
+use crate::session::guard::check_conversation;
+
+/// What is known of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Nature {
+    /// On the short list of what leaves no trace and looks at none.
+    pub clean: bool,
+    /// Nothing but the beginning and the end of transactions, and settings inside them.
+    pub control: bool,
+    /// It says that something is to outlive the transaction.
+    pub lasting: bool,
+    /// No reset takes its traces away.
+    pub indelible: bool,
+    /// It may change whose rows the session sees.
+    pub context: bool,
+    /// It begins a transaction or says how it is to be: nothing may run before it.
+    pub opens: bool,
+    /// It ends a transaction, and what comes next is another one.
+    pub ends: bool,
+    /// What the catalog says may be something else afterwards.
+    pub defining: bool,
+    /// All settings go back to what the connection began with.
+    pub resets: bool,
+}
+
+/// Judges texts, or refuses them.
+pub struct Judge {
+    /// Where statements are known.
+    pub pool: Rc<Pool>,
+    /// Who speaks.
+    pub principal: Principal,
+    /// The settings that hold the tenant.
+    pub settings: Arc<[SettingName]>,
+}
+
+impl Judge {
+    /// What this text is.
+    pub fn judge(&self, sql: &str, types: &[u32]) -> Result<Nature, Error> {
+        let entry = self.pool.statement(sql, types);
+        check_conversation(&self.principal, &self.settings, &entry, sql)?;
+        if entry.examined.session == SessionEffect::KnownClean {
+            return Ok(Nature { clean: true, ..Nature::default() });
+        }
+        let names: Vec<&str> = self.settings.iter().map(SettingName::as_str).collect();
+        let context = || context_change(sql, &names).is_some_and(|change| is_of_tenant(&change));
+        Ok(Nature { context: context(), indelible: entry.is_indelible(), ..of(sql) })
+    }
+}
+
+/// Whose rows are seen depends on it; not so on who reads them, or how.
+fn is_of_tenant(change: &ContextChange) -> bool {
+    use ContextChange::{AlterDefaults, Channel, Lexing, Role, SessionAuthorization};
+    !matches!(change, Role | SessionAuthorization | AlterDefaults | Channel | Lexing { .. })
+}
+
+/// What the text says, whoever says it.
+pub fn of(sql: &str) -> Nature {
+    let parts = statements(sql);
+    let one = if let [one] = parts.as_slice() { Some(one.verb) } else { None };
+    let clean = |text| examine(text).session == SessionEffect::KnownClean;
+    Nature {
+        clean: false,
+        control: parts.iter().all(|part| is_control(part.verb) || clean(part.text)),
+        lasting: is_lasting(sql),
+        opens: one.is_some_and(opens),
+        ends: one.is_some_and(ends),
+        resets: parts.iter().any(|part| matches!(part.verb, Verb::Discard | Verb::Reset)),
+        defining: parts.iter().any(|part| is_definition(part.verb)),
+        ..Nature::default()
+    }
+}
+
+/// Nothing may run in a transaction before these, not even a prologue of ours
+/// (<https://www.postgresql.org/docs/current/sql-set-transaction.html>).
+pub fn opens(verb: Verb) -> bool {
+    matches!(verb, Verb::Begin | Verb::SetTransaction)
+}
+
+/// What runs behind these runs in another transaction.
+pub fn ends(verb: Verb) -> bool {
+    matches!(verb, Verb::Commit | Verb::Rollback | Verb::PrepareTransaction)
+}
+
+/// It only says where transactions begin and end, and what holds inside them.
+pub fn is_control(verb: Verb) -> bool {
+    let savepoint = matches!(verb, Verb::Savepoint | Verb::Release | Verb::RollbackTo);
+    opens(verb) || ends(verb) || savepoint || verb == Verb::SetLocal
+}

@@ -1,0 +1,192 @@
+//! The two sockets of a conversation: bytes come from either, the dialogue makes of them what goes
+//! to the other. Neither is read while what it says has no room.
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::time::Instant;
+
+use super::Conversation;
+use super::dialogue::{Next, WRITTEN_MAX};
+use crate::error::Error;
+use crate::observe::{Conversed, Event};
+use crate::pool::Condition;
+use crate::upstream::Taken;
+
+/// Bytes read from a socket at once.
+const READ_CHUNK: usize = 16 * 1024;
+/// Bytes read at once of a client that has been silent: most statements are shorter.
+const FIRST_CHUNK: usize = 2 * 1024;
+/// What is read of a client that has to wait, to notice when it leaves.
+const READ_AHEAD_MAX: usize = 64 * 1024;
+/// Rounds before other tasks of the shard get a turn.
+const ROUNDS_PER_POLL: usize = 16;
+/// A buffer that grew beyond this for something large is given back afterwards.
+const BUFFER_KEPT_MAX: usize = 64 * 1024;
+
+/// What has to be done before the sockets go on.
+pub enum Step {
+    /// A connection is needed.
+    Connection(Condition),
+    /// The connection is not needed any more.
+    Done,
+    /// The client asks for what runs to be cancelled.
+    Cancel,
+    /// Somebody may have been silent for too long.
+    Late,
+    /// The gateway stops.
+    Stop,
+    /// The session is over.
+    End(Error),
+    /// The client is gone.
+    Left,
+}
+
+/// Bytes of one answer and what it was for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Count {
+    incoming: usize,
+    outgoing: usize,
+}
+
+impl Conversation {
+    /// Goes on until something else has to be done.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        for _ in 0..ROUNDS_PER_POLL {
+            match self.round(cx) {
+                Ok(true) => self.active_at = Instant::now(),
+                Ok(false) => return Poll::Pending,
+                Err(step) => return Poll::Ready(step),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// `Ok(false)`: nothing more to do until woken.
+    fn round(&mut self, cx: &mut Context<'_>) -> Result<bool, Step> {
+        let (mut progress, missing) = self.take_words()?;
+        if let Some(server) = &mut self.server {
+            let lost = |error: String| Step::End(Error::outcome_unknown(error));
+            let dialogue = &mut self.dialogue;
+            let heard = attend(&mut server.taken, &mut dialogue.to_server, cx);
+            progress |= heard.map_err(|error| lost(error.to_string()))?;
+            let before = dialogue.to_client.len();
+            progress |= dialogue.hear(&mut server.taken.incoming).map_err(Step::End)?;
+            self.bytes.outgoing += dialogue.to_client.len() - before;
+            if dialogue.to_client.len() <= WRITTEN_MAX {
+                progress |= read_server(&mut server.taken, cx).map_err(lost)?;
+            }
+        }
+        self.report();
+        if self.dialogue.is_done_with_connection() {
+            return Err(Step::Done);
+        }
+        let written = write(&mut self.client, &mut self.dialogue.to_client, cx);
+        progress |= written.map_err(|_| Step::Left)?;
+        if missing || self.incoming.len() < READ_AHEAD_MAX {
+            progress |= self.read_client(cx)?;
+        }
+        Ok(progress)
+    }
+
+    /// Takes what the client has said, as far as that is possible now. Tells whether that was
+    /// anything, and whether the rest is a message that has not come as a whole.
+    fn take_words(&mut self) -> Result<(bool, bool), Step> {
+        let mut progress = false;
+        loop {
+            let before = self.incoming.len();
+            let next = self.dialogue.next(&mut self.incoming).map_err(Step::End)?;
+            self.bytes.incoming += before - self.incoming.len();
+            match next {
+                Next::Taken => progress = true,
+                Next::Missing => return Ok((progress, true)),
+                Next::Later => return Ok((progress, false)),
+                Next::Connection(condition) => return Err(Step::Connection(condition)),
+                Next::Goodbye => return Err(Step::Left),
+            }
+            if self.dialogue.is_in_transaction() {
+                self.asked_at.get_or_insert_with(Instant::now);
+            }
+        }
+    }
+
+    fn read_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Step> {
+        if self.incoming.is_empty() && self.incoming.capacity() > BUFFER_KEPT_MAX {
+            self.incoming = BytesMut::new();
+        }
+        // Most clients are silent most of the time, and there may be ten thousand of them.
+        let chunk = if self.incoming.is_empty() { FIRST_CHUNK } else { READ_CHUNK };
+        self.incoming.reserve(chunk);
+        match pin!(self.client.read_buf(&mut self.incoming)).poll(cx) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Ok(count)) if count > 0 => Ok(true),
+            Poll::Ready(_) => Err(Step::Left),
+        }
+    }
+
+    /// An answer that has come to its end is told to the log.
+    fn report(&mut self) {
+        if let Some(reason) = self.dialogue.take_trouble() {
+            let event = Event::Trouble { place: "conversation", reason: &reason };
+            self.session.observer.emit(&event);
+        }
+        let Some(outcome) = self.dialogue.take_outcome() else { return };
+        let began = self.asked_at.take().unwrap_or_else(Instant::now);
+        let Count { incoming, outgoing } = std::mem::take(&mut self.bytes);
+        self.session.observer.emit(&Event::Conversed(Conversed {
+            principal: &self.principal,
+            sqlstate: outcome.sqlstate,
+            total: began.elapsed(),
+            bytes_in: incoming,
+            bytes_out: outgoing,
+        }));
+    }
+}
+
+fn attend(taken: &mut Taken, words: &mut BytesMut, cx: &mut Context<'_>) -> io::Result<bool> {
+    let Some((stream, _)) = taken.parts() else { return Err(io::ErrorKind::NotConnected.into()) };
+    write(stream, words, cx)
+}
+
+fn read_server(taken: &mut Taken, cx: &mut Context<'_>) -> Result<bool, String> {
+    let Some((stream, incoming)) = taken.parts() else { return Err("given back".to_owned()) };
+    incoming.reserve(READ_CHUNK);
+    match pin!(stream.read_buf(incoming)).poll(cx) {
+        Poll::Pending => Ok(false),
+        Poll::Ready(Ok(0)) => Err("the server closed the connection".to_owned()),
+        Poll::Ready(Ok(_)) => Ok(true),
+        Poll::Ready(Err(error)) => Err(error.to_string()),
+    }
+}
+
+/// Writes what there is; `Ok(false)`: nothing, or not now.
+fn write<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    words: &mut BytesMut,
+    cx: &mut Context<'_>,
+) -> io::Result<bool> {
+    let mut progress = false;
+    while !words.is_empty() {
+        match Pin::new(&mut *stream).poll_write(cx, words) {
+            Poll::Pending => return Ok(progress),
+            Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+            Poll::Ready(Ok(count)) => {
+                words.advance(count);
+                progress = true;
+            }
+            Poll::Ready(Err(error)) => return Err(error),
+        }
+    }
+    if words.capacity() > BUFFER_KEPT_MAX {
+        *words = BytesMut::new();
+    }
+    // Only TLS keeps bytes back; a flush that is not done yet is taken up on the next round.
+    match Pin::new(stream).poll_flush(cx) {
+        Poll::Ready(Err(error)) => Err(error),
+        Poll::Ready(Ok(())) | Poll::Pending => Ok(progress),
+    }
+}

@@ -1,0 +1,164 @@
+//! The PostgreSQL door: psql, JDBC, psycopg and every other driver, in PostgreSQL's own protocol.
+//!
+//! One task for each client, on the shard that accepted it. It comes in by [`entrance`], proves who
+//! it is by [`proof`], and then talks with the session until it leaves.
+
+mod entrance;
+mod proof;
+
+use std::cell::RefCell;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::jwks::Keys;
+use crate::net::Phase;
+use crate::observe::{Event, Observer};
+use crate::session::{Cancels, Session};
+
+/// A pause after `accept` failed, for want of file descriptors mostly: without it the loop would
+/// spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Bytes of the secret behind the salts of users that there are not.
+const NOBODY_SECRET_LEN: usize = 32;
+
+/// The PostgreSQL door of one shard.
+pub struct Door {
+    config: RefCell<Arc<Config>>,
+    identity: Identity,
+    /// What clients that ask for TLS are met with.
+    tls: RefCell<Option<TlsAcceptor>>,
+    session: Rc<Session>,
+    observer: Observer,
+    /// Client connections over all shards.
+    clients: Arc<AtomicUsize>,
+    cancels: Cancels,
+    nobody: [u8; NOBODY_SECRET_LEN],
+}
+
+/// What all shards' doors share.
+#[derive(Clone, Default)]
+pub struct Shared {
+    /// Client connections.
+    pub clients: Arc<AtomicUsize>,
+    /// How they cancel.
+    pub cancels: Cancels,
+    /// What the salts of users are made of that there are not: the same at every shard.
+    nobody: [u8; NOBODY_SECRET_LEN],
+}
+
+impl Shared {
+    /// Of a gateway that has no clients yet.
+    pub fn new() -> Result<Shared, Error> {
+        let mut shared = Shared::default();
+        let drawn = aws_lc_rs::rand::fill(&mut shared.nobody);
+        drawn.map_err(|_| Error::internal("no randomness"))?;
+        Ok(shared)
+    }
+}
+
+impl Door {
+    /// A door to this session.
+    pub fn new(
+        config: Arc<Config>,
+        session: Rc<Session>,
+        observer: Observer,
+        shared: Shared,
+        keys: Keys,
+    ) -> Rc<Door> {
+        let Shared { clients, cancels, nobody } = shared;
+        Rc::new(Door {
+            identity: Identity::new(Arc::clone(&config), keys),
+            tls: RefCell::new(acceptor(&config)),
+            config: RefCell::new(config),
+            session,
+            observer,
+            clients,
+            cancels,
+            nobody,
+        })
+    }
+
+    /// Follows a changed configuration: who may come in, and the certificate for new clients. Who
+    /// is inside stays.
+    pub fn renew(&self, config: &Arc<Config>, keys: Keys) {
+        self.identity.renew(Arc::clone(config), keys);
+        self.tls.replace(acceptor(config));
+        self.config.replace(Arc::clone(config));
+    }
+
+    /// Accepts clients until the phase leaves `Serving`.
+    pub async fn accept(self: Rc<Self>, listener: TcpListener, phase: watch::Receiver<Phase>) {
+        let mut stop = phase.clone();
+        let mut stopped = pin!(stop.wait_for(|phase| *phase != Phase::Serving));
+        loop {
+            let accepted = tokio::select! {
+                _ = &mut stopped => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    self.admit(stream, peer.ip().is_loopback(), phase.clone());
+                }
+                Err(error) => {
+                    self.observer.emit(&Event::Trouble { place: "accept", reason: &error });
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Takes a client in. One too many may still cancel what it has running, and is told that
+    /// there is no room for more.
+    fn admit(self: &Rc<Self>, stream: TcpStream, nearby: bool, phase: watch::Receiver<Phase>) {
+        let max = self.config.borrow().wire.connections_max;
+        let others = self.clients.fetch_add(1, Ordering::Relaxed);
+        let seat = Seat(Rc::clone(self));
+        if others >= max.saturating_add(OVER_MAX) {
+            self.observer.emit(&Event::TurnedAway);
+            return;
+        }
+        self.observer.emit(&Event::Accepted);
+        let guest = Guest(seat);
+        let arrival = entrance::Arrival { nearby, crowded: others >= max };
+        let door = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            entrance::serve(door, stream, arrival, phase).await;
+            drop(guest);
+        });
+    }
+}
+
+/// Clients beyond the limit that are told so, or may cancel; more are closed on without a word.
+const OVER_MAX: usize = 64;
+
+/// One of `wire.connections_max`, given back however it ends.
+struct Seat(Rc<Door>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A client connection that is counted until it ends.
+struct Guest(Seat);
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.0.0.observer.emit(&Event::Closed);
+    }
+}
+
+fn acceptor(config: &Config) -> Option<TlsAcceptor> {
+    config.wire.tls.as_ref().map(|tls| TlsAcceptor::from(Arc::clone(&tls.server)))
+}

@@ -1,0 +1,17 @@
+//! The PostgreSQL door: what drivers do with it, and what strangers try.
+
+mod client;
+mod extended;
+mod hostile;
+mod limits;
+mod scripts;
+mod walls;
+
+use crate::case::Case;
+
+/// The trials.
+pub fn cases() -> Vec<Case> {
+    let suites =
+        [scripts::cases(), extended::cases(), walls::cases(), hostile::cases(), limits::cases()];
+    suites.into_iter().flatten().collect()
+}

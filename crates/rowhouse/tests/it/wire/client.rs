@@ -1,0 +1,211 @@
+//! A client of the PostgreSQL door, by hand: what drivers send, and what no driver would.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use bytes::{Buf, BytesMut};
+use rowhouse_protocol::backend::{
+    Authentication, BackendKeyData, CommandTag, DataRow, ErrorFields, ParameterStatus,
+    ReadyForQuery, ServerError, TransactionStatus, tag,
+};
+use rowhouse_protocol::scram::{ChannelBinding, ScramClient};
+use rowhouse_protocol::{frame, frontend};
+
+use crate::client::socket;
+use crate::gateway::{Gateway, KEY_SECRET};
+
+/// No answer of these trials is nearly as long.
+const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A connection.
+pub struct Client {
+    /// The socket.
+    pub stream: TcpStream,
+    incoming: BytesMut,
+    /// How it cancels.
+    pub key: (i32, Vec<u8>),
+    /// What it was told of the session.
+    pub parameters: Vec<(String, String)>,
+}
+
+/// What came up to `ReadyForQuery`.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The tags of the messages, in order.
+    pub order: String,
+    /// How commands completed.
+    pub commands: Vec<String>,
+    /// All rows, in text.
+    pub rows: Vec<Vec<Option<String>>>,
+    /// The error.
+    pub error: Option<ServerError>,
+    /// Where that leaves the transaction.
+    pub status: TransactionStatus,
+}
+
+impl Reply {
+    /// Rows as `a|b;c|d`, or the SQLSTATE and the text of the error.
+    pub fn shown(&self) -> String {
+        if let Some(error) = &self.error {
+            return format!("{} {}", error.code, error.message);
+        }
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let row = |row: &Vec<Option<String>>| row.iter().map(text).collect::<Vec<_>>().join("|");
+        self.rows.iter().map(row).collect::<Vec<_>>().join(";")
+    }
+}
+
+impl Client {
+    /// Connects and sends nothing.
+    pub fn knock(address: SocketAddr) -> Client {
+        let stream = socket(address).unwrap();
+        Client { stream, incoming: BytesMut::new(), key: (0, Vec::new()), parameters: Vec::new() }
+    }
+
+    /// A user of the trials' gateways, in a database.
+    pub fn login(gateway: &Gateway, user: &str, database: &str) -> Client {
+        Client::begin(gateway, &[("user", user), ("database", database)], KEY_SECRET).unwrap()
+    }
+
+    /// The same with parameters of its own; the error if it is not let in.
+    pub fn begin(
+        gateway: &Gateway,
+        parameters: &[(&str, &str)],
+        password: &str,
+    ) -> Result<Client, Box<ServerError>> {
+        let mut client = Client::knock(gateway.pg.unwrap());
+        client.send(|buf| frontend::startup(buf, parameters).unwrap());
+        client.authenticate(password).map(|()| client)
+    }
+
+    /// Sends what is built.
+    pub fn send(&mut self, build: impl FnOnce(&mut BytesMut)) {
+        let mut message = BytesMut::new();
+        build(&mut message);
+        self.stream.write_all(&message).unwrap();
+    }
+
+    /// Sends a text and waits for its answer.
+    pub fn ask(&mut self, sql: &str) -> Reply {
+        self.send(|buf| frontend::query(buf, sql).unwrap());
+        self.reply()
+    }
+
+    /// Reads up to `ReadyForQuery`. A fatal error is the end of it.
+    pub fn reply(&mut self) -> Reply {
+        let mut reply = Reply {
+            order: String::new(),
+            commands: Vec::new(),
+            rows: Vec::new(),
+            error: None,
+            status: TransactionStatus::Idle,
+        };
+        loop {
+            let (kind, body) = self.message().expect("the door has closed");
+            reply.order.push(char::from(kind));
+            match kind {
+                tag::DATA_ROW => {
+                    let row = DataRow::decode(&body).unwrap();
+                    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+                    reply.rows.push(row.iter().map(|value| value.map(text)).collect());
+                }
+                tag::COMMAND_COMPLETE => {
+                    reply.commands.push(CommandTag::decode(&body).unwrap().text.to_owned());
+                }
+                tag::ERROR_RESPONSE => {
+                    let error = ErrorFields::decode(&body).unwrap().to_owned();
+                    let fatal = error.is_fatal();
+                    reply.error.get_or_insert(error);
+                    if fatal {
+                        return reply;
+                    }
+                }
+                tag::COPY_IN_RESPONSE => return reply,
+                tag::READY_FOR_QUERY => {
+                    reply.status = ReadyForQuery::decode(&body).unwrap().status;
+                    return reply;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The next message; none when the door has closed.
+    pub fn message(&mut self) -> Option<(u8, BytesMut)> {
+        loop {
+            let header = frame::peek(&self.incoming, BODY_BYTES_MAX).unwrap();
+            if let Some(header) = header
+                && self.incoming.len() >= header.len
+            {
+                let mut whole = self.incoming.split_to(header.len);
+                whole.advance(header.len - header.body_len());
+                return Some((header.tag, whole));
+            }
+            let mut piece = [0; 16 * 1024];
+            // A reset is a close as well.
+            let read = self.stream.read(&mut piece).unwrap_or(0);
+            if read == 0 {
+                return None;
+            }
+            self.incoming.extend_from_slice(&piece[..read]);
+        }
+    }
+
+    /// Whether the door closes without another word.
+    pub fn is_closed(&mut self) -> bool {
+        self.message().is_none()
+    }
+
+    /// The error that comes next, and then the end.
+    pub fn last_words(&mut self) -> ServerError {
+        loop {
+            let (kind, body) = self.message().expect("closed without a word");
+            if kind == tag::ERROR_RESPONSE {
+                let error = ErrorFields::decode(&body).unwrap().to_owned();
+                assert!(error.is_fatal(), "{error}");
+                assert!(self.is_closed());
+                return error;
+            }
+        }
+    }
+
+    fn authenticate(&mut self, password: &str) -> Result<(), Box<ServerError>> {
+        let mut scram = ScramClient::new(password, ChannelBinding::Unsupported);
+        loop {
+            let (kind, body) = self.message().expect("closed before anything was proven");
+            match kind {
+                tag::ERROR_RESPONSE => {
+                    return Err(Box::new(ErrorFields::decode(&body).unwrap().to_owned()));
+                }
+                tag::PARAMETER_STATUS => {
+                    let told = ParameterStatus::decode(&body).unwrap();
+                    self.parameters.push((told.name.to_owned(), told.value.to_owned()));
+                }
+                tag::BACKEND_KEY_DATA => {
+                    let key = BackendKeyData::decode(&body).unwrap();
+                    self.key = (key.pid, key.secret.to_vec());
+                }
+                tag::READY_FOR_QUERY => return Ok(()),
+                tag::NEGOTIATE_PROTOCOL_VERSION => {}
+                tag::AUTHENTICATION => match Authentication::decode(&body).unwrap() {
+                    Authentication::Ok => {}
+                    Authentication::CleartextPassword => {
+                        self.send(|buf| frontend::password(buf, password).unwrap());
+                    }
+                    Authentication::Sasl { .. } => {
+                        let first = scram.client_first().unwrap();
+                        let mechanism = scram.mechanism();
+                        self.send(|buf| frontend::sasl_initial(buf, mechanism, &first).unwrap());
+                    }
+                    Authentication::SaslContinue(data) => {
+                        let proof = scram.on_continue(data).unwrap();
+                        self.send(|buf| frontend::sasl_response(buf, &proof).unwrap());
+                    }
+                    Authentication::SaslFinal(data) => scram.on_final(data).unwrap(),
+                    other => panic!("{other:?}"),
+                },
+                other => panic!("{}", char::from(other)),
+            }
+        }
+    }
+}

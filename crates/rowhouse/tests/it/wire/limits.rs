@@ -1,0 +1,191 @@
+//! Cancelling, waiting, leaving, stopping: what ends, and who is told.
+
+use std::time::Duration;
+
+use rowhouse_protocol::frontend::{self, cancel_request};
+use rustix::process::Signal;
+
+use super::client::Client;
+use crate::case::{Case, suite};
+use crate::gateway::{Gateway, KEY_SECRET};
+use crate::stand::Stand;
+use crate::wait;
+
+/// The trials.
+pub fn cases() -> Vec<Case> {
+    suite(
+        "wire_limits",
+        &[
+            ("a_key_cancels_its_own_statement", a_key_cancels_its_own_statement),
+            ("who_is_silent_is_let_go", who_is_silent_is_let_go),
+            ("connections_are_waited_for", connections_are_waited_for),
+            ("one_client_too_many", one_client_too_many),
+            ("a_lost_connection_is_told", a_lost_connection_is_told),
+            ("a_stop_lets_transactions_end", a_stop_lets_transactions_end),
+        ],
+    )
+}
+
+/// Longer than anything here takes on a busy machine.
+const SOON: Duration = Duration::from_secs(30);
+
+fn gateway(stand: &Stand, settings: &[(&str, &str)]) -> Gateway {
+    Gateway::serve(&stand.cluster().address, settings)
+}
+
+/// Waits until a statement that says this is running.
+fn wait_for(stand: &Stand, mark: &str) {
+    let sql = format!(
+        "select count(*) from pg_stat_activity where state = 'active' and query like '%{mark}%' \
+         and pid <> pg_backend_pid()"
+    );
+    let mut direct = stand.cluster().address.connect("it");
+    wait::until_true(mark, SOON, || direct.value(&sql) == "1");
+}
+
+fn a_key_cancels_its_own_statement(stand: &Stand) {
+    let gateway = stand.main();
+    let cancel = |pid: i32, secret: &[u8]| {
+        let mut client = Client::knock(gateway.pg.unwrap());
+        client.send(|buf| cancel_request(buf, pid, secret).unwrap());
+        assert!(client.is_closed());
+    };
+    let mut sleeper = Client::login(&gateway, "one", "it");
+    let mut other = Client::login(&gateway, "two", "it");
+    let (pid, secret) = sleeper.key.clone();
+    // Nothing runs: nothing is cancelled, neither now nor later.
+    cancel(pid, &secret);
+    assert_eq!(sleeper.ask("select 1").shown(), "1");
+    let sql = "select pg_sleep(60), 'cancelled by its key'";
+    sleeper.send(|buf| frontend::query(buf, sql).unwrap());
+    wait_for(stand, "cancelled by its key");
+    let mut wrong = secret.clone();
+    wrong[0] ^= 1;
+    cancel(pid, &wrong);
+    cancel(other.key.0, &other.key.1.clone());
+    cancel(pid.wrapping_add(1), &secret);
+    assert_eq!(other.ask("select 1").shown(), "1");
+    wait_for(stand, "cancelled by its key");
+    cancel(pid, &secret);
+    assert_eq!(sleeper.reply().error.unwrap().code.as_str(), "57014");
+    assert_eq!(sleeper.ask("select distinct tenant from note").shown(), "tenant_1");
+    drop(sleeper);
+    wait::until_true("a key ends with its client", SOON, || {
+        cancel(pid, &secret);
+        other.ask("select 1").shown() == "1"
+    });
+}
+
+fn who_is_silent_is_let_go(stand: &Stand) {
+    let gateway = gateway(
+        stand,
+        &[
+            ("POOL__SHARDS", "1"),
+            ("LIMITS__TRANSACTION_IDLE_TIMEOUT", "300ms"),
+            ("WIRE__IDLE_TIMEOUT", "600ms"),
+            ("WIRE__PINNED_TIMEOUT", "300ms"),
+            ("WIRE__LOGIN_TIMEOUT", "2s"),
+        ],
+    );
+    for (sql, code) in [("begin", "25P03"), ("select 1", "57P05"), ("set a.b = 1", "57P05")] {
+        let mut client = Client::login(&gateway, "one", "it");
+        client.ask(sql);
+        assert_eq!(client.last_words().code.as_str(), code, "{sql}");
+    }
+    // Half a segment holds a connection as well.
+    let mut client = Client::login(&gateway, "one", "it");
+    client.send(|buf| frontend::parse(buf, "", "select 1", &[]).unwrap());
+    assert_eq!(client.last_words().code.as_str(), "25P03");
+    let mut silent = Client::knock(gateway.pg.unwrap());
+    assert!(silent.is_closed());
+    let mut half = Client::knock(gateway.pg.unwrap());
+    half.send(|buf| frontend::startup(buf, &[("user", "one"), ("database", "it")]).unwrap());
+    assert!(half.message().is_some() && half.is_closed());
+    assert!(gateway.metric("rowhouse_transactions_cut_total", "") >= 2.0);
+}
+
+fn connections_are_waited_for(stand: &Stand) {
+    let gateway = gateway(
+        stand,
+        &[("POOL__SHARDS", "1"), ("POOL__WIRE_CONNECTIONS", "1"), ("POOL__WAIT_TIMEOUT", "200ms")],
+    );
+    let mut holder = Client::login(&gateway, "one", "it");
+    let mut others = ["one", "two"].map(|user| Client::login(&gateway, user, "it"));
+    holder.ask("begin");
+    for client in &mut others {
+        assert!(client.ask("select 1").shown().starts_with("53300"));
+        client.send(|buf| {
+            frontend::parse(buf, "", "select 1", &[]).unwrap();
+            frontend::bind(buf, "", "", &[]).unwrap();
+            frontend::execute(buf, "", 0).unwrap();
+            frontend::sync(buf);
+        });
+        let reply = client.reply();
+        assert_eq!(reply.order, "EZ", "{}", reply.shown());
+    }
+    holder.ask("commit");
+    for client in &mut others {
+        wait::until_true("the connection is free again", SOON, || {
+            client.ask("select 1").error.is_none()
+        });
+    }
+}
+
+fn one_client_too_many(stand: &Stand) {
+    let gateway = gateway(stand, &[("POOL__SHARDS", "1"), ("WIRE__CONNECTIONS_MAX", "2")]);
+    let first = Client::login(&gateway, "one", "it");
+    let mut second = Client::login(&gateway, "two", "it");
+    let begin = || Client::begin(&gateway, &[("user", "one"), ("database", "it")], KEY_SECRET);
+    assert_eq!(begin().err().unwrap().code.as_str(), "53300");
+    // Who is inside may still cancel.
+    second.send(|buf| frontend::query(buf, "select pg_sleep(60), 'too many'").unwrap());
+    wait_for(stand, "too many");
+    let (pid, secret) = second.key.clone();
+    let mut cancelling = Client::knock(gateway.pg.unwrap());
+    cancelling.send(|buf| cancel_request(buf, pid, &secret).unwrap());
+    assert_eq!(second.reply().error.unwrap().code.as_str(), "57014");
+    drop(first);
+    wait::until_true("there is room again", SOON, || begin().is_ok());
+}
+
+fn a_lost_connection_is_told(stand: &Stand) {
+    let gateway = stand.main();
+    let mut direct = stand.cluster().address.connect("it");
+    for (sql, waits) in [("select pg_sleep(60), 'to be lost'", true), ("begin", false)] {
+        let mut client = Client::login(&gateway, "one", "it");
+        client.send(|buf| frontend::query(buf, sql).unwrap());
+        if waits {
+            wait_for(stand, "to be lost");
+        } else {
+            assert_eq!(client.reply().commands, ["BEGIN"]);
+            let reply = client.ask("select pg_backend_pid(), 'to be lost'");
+            assert!(reply.error.is_none());
+        }
+        direct.query(
+            "select pg_terminate_backend(pid) from pg_stat_activity where query like \
+             '%to be lost%' and pid <> pg_backend_pid()",
+        );
+        let mut told = Vec::new();
+        while let Some((kind, _)) = client.message() {
+            told.push(kind);
+        }
+        assert!(told.contains(&b'E') && !told.contains(&b'Z'), "{told:?}");
+        let mut next = Client::login(&gateway, "one", "it");
+        assert_eq!(next.ask("select distinct tenant from note").shown(), "tenant_1");
+    }
+}
+
+fn a_stop_lets_transactions_end(stand: &Stand) {
+    let mut gateway = gateway(stand, &[("POOL__SHARDS", "2")]);
+    let mut inside = Client::login(&gateway, "one", "it");
+    let mut outside = Client::login(&gateway, "two", "it");
+    inside.ask("begin");
+    inside.ask("insert into written values ('tenant_1', 'drained by wire')");
+    gateway.process.signal(Signal::TERM);
+    assert_eq!(outside.last_words().code.as_str(), "57P01");
+    assert_eq!(inside.ask("commit").commands, ["COMMIT"]);
+    assert_eq!(inside.last_words().code.as_str(), "57P01");
+    assert!(gateway.process.wait().success());
+    let count = "select count(*) from written where mark = 'drained by wire'";
+    assert_eq!(Client::login(&stand.main(), "one", "it").ask(count).shown(), "1");
+}
