@@ -48,6 +48,9 @@ const RUNS_SQL: &[&str] = &[
 const RUNS_FIRST_ARGUMENT: &[&str] =
     &["query_to_xml", "query_to_xml_and_xmlschema", "query_to_xmlschema", "ts_stat"];
 
+/// `ts_rewrite(query, text)` runs its text; with three arguments it runs nothing.
+const RUNS_SECOND_OF_TWO: &str = "ts_rewrite";
+
 /// Functions that run their one argument, so `('…'::text).crosstab` calls them as well.
 const RUNS_ONE_ARGUMENT: &[&str] =
     &["crosstab", "crosstab2", "crosstab3", "crosstab4", "dblink", "dblink_exec"];
@@ -214,6 +217,7 @@ impl Search<'_> {
             "alter" if matches!(second.as_str(), "role" | "user" | "database" | "system") => {
                 Some(ContextChange::AlterDefaults)
             }
+            "do" if !is_plpgsql(rest) => Some(ContextChange::HiddenSql),
             _ => None,
         }
     }
@@ -239,6 +243,10 @@ impl Search<'_> {
         if is_named(token, "pg_notify") {
             return Some(ContextChange::Channel);
         }
+        // In a body: what it runs is put together at run time.
+        if self.depth > 0 && token.is_word("execute") && !is_whole_literal(rest) {
+            return Some(ContextChange::HiddenSql);
+        }
         let is_call = rest.first().is_some_and(|next| next.is_punct("("));
         if token.is_word("treat") && is_call {
             return Some(ContextChange::Treat);
@@ -248,6 +256,7 @@ impl Search<'_> {
         let is_field = at.checked_sub(1).and_then(|before| tokens.get(before));
         let is_field = is_field.is_some_and(|before| before.is_punct("."));
         let is_unreadable = name.is_in(RUNS_FIRST_ARGUMENT) && !is_literal_argument(rest)
+            || name.as_str() == RUNS_SECOND_OF_TWO && !is_readable_rewrite(rest)
             || name.is_in(RUNS_ONE_ARGUMENT) && is_field && !is_call;
         is_unreadable.then_some(ContextChange::HiddenSql)
     }
@@ -311,6 +320,54 @@ fn is_literal_argument(tokens: &[Token<'_>]) -> bool {
     let opens = tokens.first().is_some_and(|token| token.is_punct("("));
     let literal = tokens.get(1).is_some_and(|first| literal::value(first).is_some());
     opens && literal && tokens.get(2).is_some_and(|next| next.is_punct(",") || next.is_punct(")"))
+}
+
+/// Whether a call has other than two arguments, or one literal and no more as the second.
+fn is_readable_rewrite(tokens: &[Token<'_>]) -> bool {
+    let Some((_, inside)) = tokens.split_first().filter(|(open, _)| open.is_punct("(")) else {
+        return true;
+    };
+    let mut depth = 0_usize;
+    let mut arguments = vec![Vec::new()];
+    for token in inside {
+        let closes = token.is_punct(")") || token.is_punct("]");
+        if closes && depth == 0 {
+            break;
+        }
+        if token.is_punct(",") && depth == 0 {
+            arguments.push(Vec::new());
+        } else if let Some(argument) = arguments.last_mut() {
+            argument.push(token);
+        }
+        depth += usize::from(token.is_punct("(") || token.is_punct("["));
+        depth -= usize::from(closes);
+    }
+    match arguments.as_slice() {
+        [_, second] => matches!(second.as_slice(), [one] if literal::value(one).is_some()),
+        _ => true,
+    }
+}
+
+/// Whether EXECUTE of a body is given one literal and no more
+/// (<https://www.postgresql.org/docs/current/plpgsql-statements.html#PLPGSQL-STATEMENTS-EXECUTING-DYN>).
+fn is_whole_literal(tokens: &[Token<'_>]) -> bool {
+    let literal = tokens.first().is_some_and(|first| literal::value(first).is_some());
+    let end = tokens.get(1).is_none_or(|next| {
+        next.is_punct(";") || ["into", "using", "loop"].iter().any(|word| next.is_word(word))
+    });
+    literal && end
+}
+
+/// Whether a DO block is in the one language whose texts are read here; it is the default.
+fn is_plpgsql(tokens: &[Token<'_>]) -> bool {
+    let statement = tokens.split(|token| token.is_punct(";")).next().unwrap_or_default();
+    let at = statement.iter().position(|token| token.is_word("language"));
+    let language = at.and_then(|at| statement.get(at + 1));
+    at.is_none()
+        || language.is_some_and(|name| {
+            is_named(name, "plpgsql")
+                || literal::value(name).is_some_and(|text| text.eq_ignore_ascii_case("plpgsql"))
+        })
 }
 
 /// Whether the token is this name, with quotes or without. Quoted names keep their case; looking
