@@ -7,6 +7,7 @@
 mod around;
 pub mod attempt;
 mod context;
+mod control;
 pub mod judge;
 mod keys;
 pub mod report;
@@ -26,6 +27,7 @@ use sample::Samples;
 use target::Target;
 
 pub use around::{Nobody, nobody};
+pub use control::{doubt, nobody_anywhere};
 pub use seal::with_token;
 
 /// What is wanted of a proof.

@@ -106,6 +106,16 @@ pub enum Way {
     Gateway,
 }
 
+impl Way {
+    /// How it is told to people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Way::Direct => "directly",
+            Way::Gateway => "through the gateway",
+        }
+    }
+}
+
 /// On which ways an attempt makes sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ways {

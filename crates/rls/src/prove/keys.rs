@@ -41,16 +41,21 @@ fn unique(target: &Target<'_>, pair: Pair<'_>, index: &Index, attempts: &mut Vec
         let is_tenant = column.number == tenant.number;
         is_tenant.then(|| Ok((attacker.clone(), Whose::Attacker)))
     };
-    let plain = !index.exclusion && !index.partial && !index.columns.contains(&0);
+    let of_expressions = index.columns.contains(&0);
+    let plain = !index.exclusion && !index.partial && !of_expressions;
     let names: Vec<&str> = key.iter().map(|column| column.name.as_str()).collect();
     let names = names.join(", ");
     let table = &target.table.name;
-    if !key.iter().all(|column| is_random(column)) {
+    if key.is_empty() || !key.iter().all(|column| is_random(column)) {
         let mut draft = Draft::default();
         // Other keys are drawn anew where they can be, so that this one alone is asked.
-        let row = target.row(&mut draft, pair.victim, Whose::Victim, |column| {
+        let change = |column: &Column| {
             own(column).or_else(|| (is_random(column) && !of_key(column)).then_some(Err(())))
-        });
+        };
+        let row = match of_expressions {
+            true => target.whole_row(&mut draft, pair.victim, Whose::Victim, change),
+            false => target.row(&mut draft, pair.victim, Whose::Victim, change),
+        };
         let asked = match plain {
             true => format!("insert into {table} {row} on conflict ({names}) do nothing"),
             false => format!("insert into {table} {row}"),

@@ -209,22 +209,15 @@ fn seal(proof: &Proof, way: Way, text: &mut String) {
         all.filter(|one| one.attempt.command == Command::Seal)
     };
     let crossed = of_way().filter(|one| one.judged.verdict == Verdict::Crossed).count();
-    let (words, all) = (said(way), of_way().count());
+    let (words, all) = (way.words(), of_way().count());
     if all > 0 {
         let _ = writeln!(text, "{words}, {crossed} of {all} ways around the seal got through");
     }
 }
 
-fn said(way: Way) -> &'static str {
-    match way {
-        Way::Direct => "directly",
-        Way::Gateway => "through the gateway",
-    }
-}
-
 fn finding(tried: &Tried, alias: Alias<'_>, text: &mut String) {
     let Tried { attempt, way, judged, .. } = tried;
-    let way = said(*way);
+    let way = way.words();
     let _ = writeln!(text, "\nCROSSED {} ({way})", one_line(&attempt.id));
     let called = |tenant: &str| match alias {
         Some(alias) => alias(tenant),
@@ -282,7 +275,7 @@ fn unproven(proof: &Proof, alias: Alias<'_>, text: &mut String) {
 fn summary(proof: &Proof, text: &mut String) {
     let facts = &proof.facts;
     let count = |verdict| proof.count(verdict);
-    let ways: Vec<&str> = facts.ways.iter().map(|way| said(*way)).collect();
+    let ways: Vec<&str> = facts.ways.iter().map(|way| way.words()).collect();
     let _ = writeln!(
         text,
         "\n{}{}: {} attempts as {} {} on PostgreSQL {}, {} statements: {} crossed, {} held, {} \

@@ -127,8 +127,30 @@ impl<'a> Target<'a> {
         whose: Whose,
         change: impl Fn(&Column) -> Option<Result<(String, Whose), ()>>,
     ) -> String {
+        self.row_of(draft, self.written(), (tenant, whose), change)
+    }
+
+    /// The same with all columns: an expression of an index may read any.
+    pub fn whole_row(
+        &self,
+        draft: &mut Draft,
+        tenant: &SampledTenant,
+        whose: Whose,
+        change: impl Fn(&Column) -> Option<Result<(String, Whose), ()>>,
+    ) -> String {
+        let all = self.table.columns.iter().filter(|column| !column.generated);
+        self.row_of(draft, all, (tenant, whose), change)
+    }
+
+    fn row_of(
+        &self,
+        draft: &mut Draft,
+        columns: impl Iterator<Item = &'a Column>,
+        (tenant, whose): (&SampledTenant, Whose),
+        change: impl Fn(&Column) -> Option<Result<(String, Whose), ()>>,
+    ) -> String {
         let (mut names, mut values) = (Vec::new(), Vec::new());
-        for column in self.written() {
+        for column in columns {
             let (value, whose) = match change(column) {
                 Some(Err(())) => continue,
                 Some(Ok((value, whose))) => (Some(value), whose),

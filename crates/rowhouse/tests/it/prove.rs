@@ -1,6 +1,7 @@
 //! `rowhouse rls prove`: every flaw that can be crossed is crossed, every mended one holds, and
 //! nothing is left behind.
 
+mod control;
 mod places;
 mod sealed;
 
@@ -55,6 +56,7 @@ pub fn cases() -> Vec<Case> {
             ("read_only_writes_nothing", places::read_only),
             ("wrong_use_is_told", places::wrong_use_is_told),
             ("who_does_not_see_all_rows_is_told_so", places::held_by_policies),
+            ("crossings_and_walls_that_nobody_was_at", control::crossings),
             ("a_sealed_database_holds_against_forgers", sealed::sealed),
             ("made_up_rows_in_a_copy_that_goes", places::scratch),
         ],

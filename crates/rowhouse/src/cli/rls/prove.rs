@@ -13,7 +13,9 @@ use clap::{ArgGroup, Parser};
 use rowhouse_rls::prove::attempt::{Attempt, Way};
 use rowhouse_rls::prove::judge::{Judged, Outcome, Verdict, judge};
 use rowhouse_rls::prove::report::{self, Facts, Proof, Remains, Tried};
-use rowhouse_rls::prove::{Attempts, Intent, attempts, settings, with_token};
+use rowhouse_rls::prove::{
+    Attempts, Intent, attempts, doubt, nobody_anywhere, settings, with_token,
+};
 use rowhouse_tenancy::ids::SettingName;
 use serde_json::Value;
 
@@ -139,6 +141,14 @@ pub async fn run(arguments: &Prove) -> Result<(), Failure> {
         prove(arguments, parties, began_at).await?
     };
     print(arguments, &proof)?;
+    if let Some(way) = nobody_anywhere(&proof.tried) {
+        return Err(Failure::new(format!(
+            "nothing is proven {}: no tenant sees a row of its own there, so that every attacker \
+             was nobody; see whether policies read the settings {}, and nothing else",
+            way.words(),
+            proof.facts.settings.join(", ")
+        )));
+    }
     if proof.crossed() { Err(Failure(Vec::new())) } else { Ok(()) }
 }
 
@@ -193,6 +203,7 @@ async fn prove(arguments: &Prove, parties: Parties, began_at: String) -> Result<
     if let Some(attempt) = found.stolen {
         tried.extend(steal(&mut ways, attempt).await?);
     }
+    doubt(&mut tried, found.sealed);
     let facts = Facts {
         rowhouse: env!("CARGO_PKG_VERSION"),
         began_at,
