@@ -44,9 +44,15 @@ pub fn draft(draft: &mut Draft<'_>) {
     if !superuser {
         draft.together(
             "rowhouse.seal_key",
-            "`rowhouse keys` adds and retires keys, and reads none",
-            format!("grant select (id, created_at), insert, delete on rowhouse.seal_key to {user}"),
-            format!("revoke all on rowhouse.seal_key from {user}"),
+            "`rowhouse keys` adds and retires keys, sees which are in use, and reads none",
+            format!(
+                "grant select (id, created_at), insert, delete on rowhouse.seal_key to {user}; \
+                 grant select (pid, key_id, registered_at) on rowhouse.seal_session to {user}"
+            ),
+            format!(
+                "revoke all on rowhouse.seal_key from {user}; \
+                 revoke all on rowhouse.seal_session from {user}"
+            ),
         );
         draft.together(SEAL_ROLE, "and no longer", take, lend);
     }

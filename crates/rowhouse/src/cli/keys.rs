@@ -62,8 +62,9 @@ pub struct List {
 
 /// Delete keys that a newer one has replaced long ago, from every database, then from the file.
 ///
-/// Connections that were registered with such a key have no tenant any more; gateways have closed
-/// theirs by then.
+/// Connections that were registered with such a key have no tenant any more, and show no rows;
+/// gateways have closed theirs by then. Where one is still open nothing is deleted: that gateway
+/// may read another file.
 #[derive(Debug, Parser)]
 #[command(after_help = "\
 Example:
@@ -74,6 +75,9 @@ pub struct Retire {
     /// How long ago it must have been replaced. The default is longer than any transaction.
     #[arg(long, value_name = "DURATION", default_value = OLDER_THAN, value_parser = age)]
     older_than: Duration,
+    /// Delete them even while connections use them: for a key that somebody may have seen.
+    #[arg(long)]
+    force: bool,
 }
 
 /// Where keys are.
@@ -103,7 +107,7 @@ pub async fn run(command: &Keys) -> Result<(), Failure> {
     match command {
         Keys::Rotate(arguments) => rotate(&arguments.place).await,
         Keys::List(arguments) => list(&arguments.place).await,
-        Keys::Retire(arguments) => retire(&arguments.place, arguments.older_than).await,
+        Keys::Retire(arguments) => retire(arguments).await,
     }
 }
 
@@ -192,7 +196,8 @@ async fn list(place: &Place) -> Result<(), Failure> {
     if lacking.is_empty() { Ok(()) } else { Err(Failure(lacking)) }
 }
 
-async fn retire(place: &Place, older_than: Duration) -> Result<(), Failure> {
+async fn retire(arguments: &Retire) -> Result<(), Failure> {
+    let Retire { place, older_than, force } = arguments;
     let mut keys = place.keys()?;
     let mut databases = place.databases().await?;
     let now = Timestamp::try_from(SystemTime::now())?;
@@ -200,7 +205,7 @@ async fn retire(place: &Place, older_than: Duration) -> Result<(), Failure> {
         .into_iter()
         .filter(|(_, at)| {
             let since = now.duration_since(*at);
-            Duration::try_from(since).is_ok_and(|since| since > older_than)
+            Duration::try_from(since).is_ok_and(|since| since > *older_than)
         })
         .map(|(id, _)| id)
         .collect();
@@ -209,6 +214,11 @@ async fn retire(place: &Place, older_than: Duration) -> Result<(), Failure> {
     if old.is_empty() {
         place.tell("no key is old enough", &json!({ "retired": numbers }));
         return Ok(());
+    }
+    if !force {
+        for database in &mut databases {
+            database.refuse_if_used(&list).await?;
+        }
     }
     for database in &mut databases {
         let sql = format!("delete from rowhouse.seal_key where id in ({list})");
@@ -298,6 +308,35 @@ impl Place {
 }
 
 impl Database {
+    /// Whoever is registered with a key that is deleted would see no rows, and not why.
+    async fn refuse_if_used(&mut self, list: &str) -> Result<(), Failure> {
+        // Only a superuser may ask who that process is. To others, any process of that number is
+        // one that uses the key.
+        let open = match self.superuser {
+            true => {
+                "exists (select from pg_catalog.pg_stat_activity a where a.pid = s.pid \
+                 and a.datname = current_database() and a.backend_start <= s.registered_at)"
+            }
+            false => {
+                "s.pid in (select pg_stat_get_backend_pid(b) from pg_stat_get_backend_idset() b)"
+            }
+        };
+        let sql = format!(
+            "select count(*) from rowhouse.seal_session s where s.key_id in ({list}) and {open}"
+        );
+        let rows = self.reader.query(&sql).await?;
+        let count = rows.first().and_then(|row| row.first()?.clone()).unwrap_or_default();
+        if count == "0" {
+            return Ok(());
+        }
+        Err(Failure::new(format!(
+            "{} connections of {} still use keys {list}, and would have no tenant: see whether \
+             every gateway reads this keys file (rowhouse_seal_key of its metrics), and wait for \
+             its transactions to end; --force deletes the keys all the same",
+            count, self.name
+        )))
+    }
+
     async fn insert(&mut self, key: &SealKey) -> Result<(), Failure> {
         self.reader.query("begin").await?;
         if self.superuser {

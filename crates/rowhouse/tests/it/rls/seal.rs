@@ -366,7 +366,11 @@ fn rotated(address: &Address, at: &[String], file: &Path) {
     assert!(list.contains("database seal_raw") && list.contains("keys 1, 2"), "{list}");
 
     assert_eq!(printed(&keys("retire", at, file, &[])), "no key is old enough\n");
-    let text = printed(&keys("retire", at, file, &["--older-than", "0s"]));
+    let refused = keys("retire", at, file, &["--older-than", "0s"]);
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && told.contains("still use keys 1"), "{told}");
+    assert!(lives(&mut app, &session) && SealKeys::read(file).unwrap().unwrap().keys().len() == 2);
+    let text = printed(&keys("retire", at, file, &["--older-than", "0s", "--force"]));
     assert!(text.starts_with("keys 1 are in no database"), "{text}");
     assert!(!lives(&mut app, &session) && lives(&mut newer, &of_newer));
     assert_eq!(SealKeys::read(file).unwrap().unwrap().keys().len(), 1);
