@@ -146,7 +146,8 @@ pub enum Event<'a> {
         /// Which one.
         id: SealKeyId,
     },
-    /// The keys file cannot be used; the key that is there goes on.
+    /// The keys file cannot be used, or a database does not take the current key; another key goes
+    /// on.
     SealKeysFailed {
         /// What was said.
         reason: &'a str,

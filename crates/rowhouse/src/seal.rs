@@ -2,7 +2,8 @@
 //! keys file, which is read again when it changes.
 //!
 //! A key that is there goes on when the file is gone or broken: nobody's request is to fail because
-//! somebody edits a file. Who is registered already needs no key any more.
+//! somebody edits a file. Who is registered already needs no key any more. And a database that has
+//! been forgotten when keys were rotated is served with the key before.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,7 +21,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// The current key, for all shards.
 pub struct Seals {
     path: PathBuf,
-    current: RwLock<SealKey>,
+    /// The current one, then the others, newest first.
+    keys: RwLock<Vec<SealKey>>,
     /// How often the current key has changed.
     generation: AtomicU64,
     /// What was last told about the file, if it cannot be used.
@@ -37,7 +39,7 @@ impl Seals {
         observer.emit(&Event::SealKey { id: seal.key.id() });
         Some(Arc::new(Seals {
             path: seal.keys_file.clone(),
-            current: RwLock::new(seal.key.clone()),
+            keys: RwLock::new([&[seal.key.clone()], seal.others.as_slice()].concat()),
             generation: AtomicU64::new(0),
             trouble: Mutex::new(None),
             refused: AtomicBool::new(false),
@@ -45,10 +47,11 @@ impl Seals {
         }))
     }
 
-    /// The current key, and its generation.
-    pub fn current(&self) -> (SealKey, u64) {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        (current.clone(), self.generation.load(Ordering::Acquire))
+    /// The current key and then the others, in the order in which they are tried; and the
+    /// generation of the current one.
+    pub fn keys(&self) -> (Vec<SealKey>, u64) {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        (keys.clone(), self.generation.load(Ordering::Acquire))
     }
 
     /// How often the current key has changed: connections of an earlier generation are on their way
@@ -71,6 +74,12 @@ impl Seals {
         }
     }
 
+    /// A database has refused the current key and taken another one.
+    pub fn note_forgotten(&self, reason: &str) {
+        self.refused.store(false, Ordering::Relaxed);
+        self.observer.emit(&Event::SealKeysFailed { reason });
+    }
+
     /// Looks at the file, for as long as the gateway runs.
     pub async fn keep_fresh(self: Arc<Self>) {
         loop {
@@ -84,7 +93,7 @@ impl Seals {
         let trouble = match SealKeys::read(&self.path) {
             Ok(Some(keys)) => match keys.current_key() {
                 Some(key) => {
-                    self.take(key);
+                    self.take(key, keys.others());
                     None
                 }
                 None => Some(format!("the keys file {} has no key", self.path.display())),
@@ -101,12 +110,15 @@ impl Seals {
         *told = trouble;
     }
 
-    fn take(&self, key: &SealKey) {
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if current.id() == key.id() && current.expose() == key.expose() {
+    fn take(&self, key: &SealKey, mut others: Vec<SealKey>) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let is_known =
+            keys.first().is_some_and(|own| own.id() == key.id() && own.expose() == key.expose());
+        others.insert(0, key.clone());
+        *keys = others;
+        if is_known {
             return;
         }
-        *current = key.clone();
         self.generation.fetch_add(1, Ordering::Release);
         self.observer.emit(&Event::SealKey { id: key.id() });
     }

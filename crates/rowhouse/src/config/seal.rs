@@ -14,6 +14,8 @@ pub struct Seal {
     pub keys_file: PathBuf,
     /// The current one, when the configuration was read.
     pub key: SealKey,
+    /// The others, newest first.
+    pub others: Vec<SealKey>,
 }
 
 /// `[seal]`. `None`: nothing is written there; `Some(None)`: nothing that can be used.
@@ -37,7 +39,8 @@ fn keys(section: &Section<'_>) -> Option<Seal> {
         }
     };
     let key = keys.current_key()?.clone();
-    Some(Seal { keys_file, key })
+    let others = keys.others();
+    Some(Seal { keys_file, key, others })
 }
 
 /// A sealed database without keys would have no rows for anybody.

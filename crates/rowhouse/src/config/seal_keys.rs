@@ -3,6 +3,7 @@
 //! The file is read and written as a whole; a new one takes the place of the old one at once, so
 //! that a reader meets one or the other.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -89,6 +90,14 @@ impl SealKeys {
     /// The key of new connections, itself. `None` cannot be: the file is checked when it is read.
     pub fn current_key(&self) -> Option<&SealKey> {
         self.keys.iter().map(|one| &one.key).find(|key| key.id() == self.current)
+    }
+
+    /// All but the current one, the newest first.
+    pub fn others(&self) -> Vec<SealKey> {
+        let others = self.keys.iter().map(|one| &one.key).filter(|key| key.id() != self.current);
+        let mut others: Vec<SealKey> = others.cloned().collect();
+        others.sort_by_key(|key| Reverse(key.id()));
+        others
     }
 
     /// All keys in the order of the file.

@@ -122,7 +122,7 @@ pub fn write(event: &Event<'_>) {
         }
         Event::SealKey { id } => info!(key = id.get(), "new connections have this sealing key"),
         Event::SealKeysFailed { reason } => {
-            error!(reason, "sealing keys not read, the key in use goes on");
+            error!(reason, "trouble with sealing keys, a key that is there goes on");
         }
         Event::Trouble { place, reason } => warn!(place, %reason, "trouble"),
     }

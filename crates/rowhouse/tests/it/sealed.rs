@@ -31,6 +31,8 @@ pub fn cases() -> Vec<Case> {
             ("rotation_under_load", keys::rotation_under_load),
             ("a_file_that_cannot_be_used", keys::a_file_that_cannot_be_used),
             ("a_key_that_is_refused", keys::a_key_that_is_refused),
+            ("a_database_that_was_forgotten", keys::a_database_that_was_forgotten),
+            ("a_server_that_crashes", keys::a_server_that_crashes),
         ],
     )
 }

@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use rowhouse::config::{SealKeys, StoredKey};
 use rowhouse_tenancy::seal::SealKey;
 
-use super::database::{DATABASE, at, keys};
+use super::database::{DATABASE, Stage, at, keys};
 use super::lanes::{NOTES, sees_its_own};
 use crate::folder::Folder;
+use crate::postgres::OwnServer;
+use crate::schema;
 use crate::stand::Stand;
 use crate::wait;
 
@@ -126,4 +128,61 @@ pub fn a_key_that_is_refused(stand: &Stand) {
     wait::until_true("it works", SOON, || person.execute(NOTES).status == 200);
     sees_its_own(person.execute(NOTES), "tenant_6");
     wait::until_true("ready", SOON, || gateway.probe("/readyz").status == 200);
+}
+
+/// Keys were rotated, and this database was left out: the key before goes on, and the log says so.
+pub fn a_database_that_was_forgotten(stand: &Stand) {
+    let stage = stand.sealed();
+    let _turn = stage.turn.lock().unwrap_or_else(|broken| broken.into_inner());
+    let folder = Folder::new("sealed-forgotten");
+    let file = folder.file("keys.json");
+    let mut keys = SealKeys::read(&stage.keys_file()).unwrap().unwrap();
+    keys.write(&file).unwrap();
+    let gateway = stage.gateway_with(&file, &[("POOL__SHARDS", "1")]);
+    let person = at(gateway.tenant("tenant_7"));
+    sees_its_own(person.execute(NOTES), "tenant_7");
+    let next = keys.next_id().unwrap();
+    keys.add(StoredKey { key: SealKey::new(next, [0xdd; 32]), created: Timestamp::UNIX_EPOCH });
+    keys.write(&file).unwrap();
+    let id = f64::from(next.get());
+    wait::until_true("the new key", SOON, || gateway.metric("rowhouse_seal_key", "") == id);
+    for _ in 0..3 {
+        sees_its_own(person.execute(NOTES), "tenant_7");
+        let transaction = person.begin();
+        sees_its_own(transaction.execute(NOTES), "tenant_7");
+        transaction.commit().ok();
+    }
+    assert!(gateway.metric("rowhouse_seal_key_failures_total", "") > 0.0);
+    let log = gateway.process.log();
+    assert!(log.contains("with every sealed database"), "{log}");
+    assert_eq!(gateway.probe("/readyz").status, 200);
+}
+
+/// A crash empties the table of registrations. Nobody is shown no rows because of that: the
+/// connections are gone as well, and new ones are registered.
+pub fn a_server_that_crashes(stand: &Stand) {
+    let server = OwnServer::start_like(stand.cluster());
+    schema::make(&server.address);
+    let stage = Stage::new(&server.address);
+    let person = stage.tenant("tenant_8");
+    for _ in 0..8 {
+        sees_its_own(person.execute(NOTES), "tenant_8");
+    }
+    let transaction = person.begin();
+    sees_its_own(transaction.execute(NOTES), "tenant_8");
+    server.kill_a_backend(DATABASE);
+    server.wait_until_it_answers();
+    wait::until_true("tenants are served again", SOON, || {
+        let answer = person.execute(NOTES);
+        let served = answer.status == 200;
+        if served {
+            sees_its_own(answer, "tenant_8");
+        }
+        served
+    });
+    let lost = transaction.execute(NOTES);
+    assert!(lost.status >= 400, "{}", lost.text());
+    let again = person.begin();
+    sees_its_own(again.execute(NOTES), "tenant_8");
+    again.commit().ok();
 }
