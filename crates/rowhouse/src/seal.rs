@@ -39,7 +39,7 @@ impl Seals {
         observer.emit(&Event::SealKey { id: seal.key.id() });
         Some(Arc::new(Seals {
             path: seal.keys_file.clone(),
-            keys: RwLock::new([&[seal.key.clone()], seal.others.as_slice()].concat()),
+            keys: RwLock::new(std::iter::once(&seal.key).chain(&seal.others).cloned().collect()),
             generation: AtomicU64::new(0),
             trouble: Mutex::new(None),
             refused: AtomicBool::new(false),
