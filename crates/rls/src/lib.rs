@@ -15,6 +15,7 @@ pub mod code;
 pub mod doctor;
 mod expression;
 pub mod finding;
+pub mod life;
 pub mod plan;
 pub mod prove;
 pub mod report;

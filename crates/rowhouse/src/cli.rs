@@ -8,6 +8,7 @@ mod keys;
 mod rls;
 mod serve;
 mod stop;
+mod tenant;
 mod terminal;
 mod token;
 
@@ -54,6 +55,8 @@ enum Command {
     Rls(rls::Rls),
     #[command(subcommand)]
     Keys(keys::Keys),
+    #[command(subcommand)]
+    Tenant(tenant::Tenant),
     #[command(subcommand)]
     Config(Config),
     #[command(name = guard::COMMAND, hide = true)]
@@ -237,6 +240,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Token(arguments) => token::run(&arguments),
         Command::Rls(command) => wait_for(rls::run(&command)),
         Command::Keys(command) => wait_for(keys::run(&command)),
+        Command::Tenant(command) => wait_for(tenant::run(&command)),
         Command::Config(Config::Check(arguments)) => config::check(&arguments),
         Command::Config(Config::Print(arguments)) => config::print(&arguments),
         Command::ClusterGuard(arguments) => wait_for(watch(arguments)),

@@ -6,6 +6,7 @@
 //! while ([`Taken`]).
 
 mod connect;
+mod copy;
 mod driver;
 mod link;
 mod takeover;

@@ -1,7 +1,7 @@
 //! `rowhouse rls`: the tools around row-level security.
 
 mod doctor;
-mod place;
+pub(super) mod place;
 mod plan;
 mod prove;
 pub(super) mod reader;

@@ -365,15 +365,22 @@ impl Connection {
         }
     }
 
-    async fn send(&mut self, message: &[u8]) -> Result<(), UpstreamError> {
+    pub(super) async fn send(&mut self, message: &[u8]) -> Result<(), UpstreamError> {
         self.stream.write_all(message).await?;
         self.stream.flush().await?;
         Ok(())
     }
 
     async fn read_frame(&mut self) -> Result<(u8, Bytes), UpstreamError> {
+        self.read_frame_within(ANSWER_BYTES_MAX).await
+    }
+
+    pub(super) async fn read_frame_within(
+        &mut self,
+        bytes_max: usize,
+    ) -> Result<(u8, Bytes), UpstreamError> {
         loop {
-            let header = frame::peek(&self.incoming, ANSWER_BYTES_MAX)
+            let header = frame::peek(&self.incoming, bytes_max)
                 .map_err(|error| UpstreamError::Protocol(error.to_string()))?;
             if let Some(header) = header
                 && self.incoming.len() >= header.len
@@ -397,7 +404,7 @@ fn text_row(body: &[u8]) -> Result<TextRow, UpstreamError> {
         .collect())
 }
 
-fn server_error(body: &[u8]) -> UpstreamError {
+pub(super) fn server_error(body: &[u8]) -> UpstreamError {
     match ErrorFields::decode(body) {
         Ok(fields) => UpstreamError::Server(Box::new(fields.to_owned())),
         Err(error) => UpstreamError::Protocol(error.to_string()),

@@ -32,6 +32,7 @@ mod https;
 mod issuers;
 mod leak;
 mod lexing;
+mod life;
 mod openapi;
 mod person;
 mod postgres;
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
         sts::cases(),
         leak::cases(),
         lexing::cases(),
+        life::cases(),
         openapi::cases(),
         seeds::cases(),
         rls::cases(),

@@ -7,7 +7,7 @@ use rowhouse_rls::catalog::{Catalog, Part, SEARCH_PATH, quote_literal};
 
 use crate::cli::{Failure, terminal};
 use crate::config::Login;
-use crate::upstream::{Connection, TextRow, connect_with};
+use crate::upstream::{Connection, TextRow, UpstreamError, connect_with};
 
 /// Connecting; the catalog queries themselves may take as long as they need.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,6 +38,21 @@ impl Reader {
     pub async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, Failure> {
         let answered = self.connection.query_text(sql).await;
         answered.map_err(|error| self.failed(&error))
+    }
+
+    /// The same, failing in the server's own words.
+    pub async fn attempt(&mut self, sql: &str) -> Result<Vec<TextRow>, UpstreamError> {
+        self.connection.query_text(sql).await
+    }
+
+    /// The connection, for what is no question.
+    pub fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// The database and its server, in messages.
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     /// Whether the cluster has a role of that name.
