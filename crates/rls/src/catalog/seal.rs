@@ -18,6 +18,9 @@ pub struct Seal {
     pub powers: Vec<String>,
     /// The role may use the schema rowhouse.
     pub usage: bool,
+    /// Who owns the schema rowhouse, if the role is it or can become it.
+    #[serde(default)]
+    pub owner: Option<String>,
     /// Who can read or change a key.
     pub key_readers: Vec<KeyReader>,
     /// Functions that reach beyond a tenant's rows and that the role may call, with arguments.

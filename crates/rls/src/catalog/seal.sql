@@ -32,6 +32,12 @@ select jsonb_build_object(
         select coalesce(bool_or(has_schema_privilege(r.oid, n.oid, 'USAGE')), false)
         from pg_namespace n where n.nspname = 'rowhouse'
     ),
+    -- The owner of a schema drops what stands in it, whoever owns that.
+    'owner', (
+        select quote_ident(o.rolname)
+        from pg_namespace n join pg_roles o on o.oid = n.nspowner
+        where n.nspname = 'rowhouse' and pg_has_role(r.oid, o.oid, 'MEMBER')
+    ),
     -- A role that is no owner and can read the keys, change them, or see them go by.
     'key_readers', (
         select coalesce(jsonb_agg(distinct jsonb_build_object(

@@ -48,6 +48,14 @@ fn parts(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
             "grant usage on schema rowhouse to public;",
         ));
     }
+    if let Some(owner) = &seal.owner {
+        findings.push(finding(
+            Code::SealPart,
+            "schema rowhouse",
+            format!("it belongs to {owner}, who can put other functions in the place of its own"),
+            APPLY,
+        ));
+    }
     for member in &seal.members {
         findings.push(finding(
             Code::SealRole,

@@ -99,6 +99,15 @@ fn role(draft: &mut Draft<'_>) {
 }
 
 fn schema(draft: &mut Draft<'_>) {
+    if let Some(owner) = draft.survey.catalog.seal.owner.clone() {
+        let user = draft.survey.catalog.seal.user.clone();
+        draft.together(
+            "rowhouse",
+            "whoever owns a schema drops what stands in it, and puts something else in its place",
+            format!("alter schema rowhouse owner to {user}"),
+            format!("alter schema rowhouse owner to {owner}"),
+        );
+    }
     if !draft.survey.catalog.seal.usage {
         draft.together(
             "rowhouse",

@@ -419,6 +419,11 @@ fn every_flaw(stand: &Stand) {
     let mut direct = address.connect("sealed");
     let app = ["--app-role", "sealed_app"];
     assert_eq!(found(&root, &app), BTreeSet::new());
+    // The owner of a schema drops what stands in it, whoever owns that.
+    direct.query("alter schema rowhouse owner to sealed_app");
+    assert!(found(&root, &app).contains("RH701 schema rowhouse"));
+    printed(&tool("apply", &root, &words));
+    assert_eq!(found(&root, &app), BTreeSet::new());
     let flaws = flaws(FLAWS);
     assert!(flaws.len() >= 18, "{}", flaws.len());
     for flaw in &flaws {
