@@ -11,7 +11,7 @@ insert into tenants values (1, 'one'), (2, 'two'), (3, 'three');
 create table item (
     tenant_id int not null references tenants (id),
     id bigint generated always as identity primary key,
-    up bigint references item (id),
+    up bigint references item (id) on delete restrict,
     best bigint,
     code text references currency (code),
     title text not null,
@@ -29,7 +29,7 @@ create table hen (
 create table egg (
     tenant_id int not null, id uuid primary key, hen uuid not null references hen (id)
 );
-alter table hen add foreign key (egg) references egg (id);
+alter table hen add foreign key (egg) references egg (id) on delete restrict;
 -- A key within the tenant, and one that follows another.
 create table scoped (
     tenant_id int, id int default nextval('loose_seq'), primary key (tenant_id, id)
