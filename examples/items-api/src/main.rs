@@ -22,7 +22,7 @@ use tenant::Tenants;
 #[command(after_help = "\
 Example:
   items-api --dev
-  curl --header \"X-tenant-id: 7a245486-3fc8-47ec-b303-04fefe7a58ff\" http://127.0.0.1:8000/items/")]
+  curl -H \"X-tenant-id: 7a245486-3fc8-47ec-b303-04fefe7a58ff\" http://127.0.0.1:8000/items/")]
 struct Options {
     /// Where to listen; port 0 picks a free one.
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8000")]
