@@ -37,8 +37,8 @@ pub fn on(
     suites: &[&'static Suite],
     arguments: &[String],
 ) -> Outcome {
-    let prepare = |suite: &&'static Suite| suite.prepare(root);
-    let prepared: Vec<Prepared> = suites.iter().map(prepare).collect::<Outcome<_>>()?;
+    let prepare = |suite: &&'static Suite| suite.prepare(root).transpose();
+    let prepared: Vec<Prepared> = suites.iter().filter_map(prepare).collect::<Outcome<_>>()?;
     let program = build(root, Profile::Debug)?;
     let folder = Scratch::create("conformance")?;
     let data = folder.path().join("data");

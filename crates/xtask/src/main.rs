@@ -7,6 +7,7 @@ mod ci;
 mod conformance;
 mod fuzz;
 mod gateway;
+mod java;
 mod majors;
 mod node;
 mod postgres;

@@ -18,7 +18,9 @@ pub fn everything(root: &Path) -> Outcome {
     rust_components(root)?;
     let postgres = postgres()?;
     python(root)?;
-    node::packages(root, "node")?;
+    for suite in ["node", "wire-node"] {
+        node::packages(root, suite)?;
+    }
     let folder = postgres.folder.display();
     let major = postgres.major;
     terminal::line(format!("PostgreSQL {major} in {folder}, Python, Node.js, rustfmt, clippy"));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::run::{self, Failure, Outcome};
-use crate::{gateway, node, setup, terminal};
+use crate::{gateway, java, node, setup, terminal};
 
 /// A folder below `conformance`.
 #[derive(Debug)]
@@ -16,12 +16,19 @@ pub struct Suite {
 }
 
 /// All of them, the quickest to set up first.
-pub const SUITES: [Suite; 6] = [
+pub const SUITES: [Suite; 13] = [
     Suite { name: "boto3", runner: Runner::Pytest },
     Suite { name: "python", runner: Runner::Pytest },
     Suite { name: "wire", runner: Runner::Pytest },
     Suite { name: "secrets", runner: Runner::Pytest },
+    Suite { name: "wire-psql", runner: Runner::Pytest },
+    Suite { name: "wire-scripts", runner: Runner::Pytest },
+    Suite { name: "wire-python", runner: Runner::Pytest },
+    Suite { name: "wire-jdbc", runner: Runner::Java },
+    Suite { name: "wire-node", runner: Runner::Node },
     Suite { name: "node", runner: Runner::Node },
+    Suite { name: "items-api", runner: Runner::Example },
+    Suite { name: "wire-rust", runner: Runner::Cargo },
     Suite { name: "aws-sdk-rust", runner: Runner::Cargo },
 ];
 
@@ -32,6 +39,10 @@ enum Runner {
     /// Node's own, on copies of the programs beside their packages: Node looks for packages in the
     /// folders above a program, and a source tree is no place for them.
     Node,
+    /// A Java program, where there is a JDK.
+    Java,
+    /// pytest, before the program of `examples/NAME`.
+    Example,
     /// A program in a workspace of its own, so that no everyday build holds what only it needs.
     Cargo,
 }
@@ -55,26 +66,37 @@ pub fn named(name: &str) -> Option<&'static Suite> {
 }
 
 impl Suite {
-    /// Fetches and builds what it needs, before a gateway waits for it.
-    pub fn prepare(&'static self, root: &Path) -> Outcome<Prepared> {
+    /// Fetches and builds what it needs, before a gateway waits for it. `None`: it cannot be had
+    /// here, which has been said.
+    pub fn prepare(&'static self, root: &Path) -> Outcome<Option<Prepared>> {
         let place = match self.runner {
             Runner::Pytest => setup::python(root)?,
+            Runner::Example => {
+                run::checked(self.cargo(root, "build")?.arg("--locked"))?;
+                setup::python(root)?
+            }
             Runner::Node => {
                 let folder = node::packages(root, self.name)?;
                 copy_programs(&root.join("conformance").join(self.name), &folder)?;
                 folder
             }
+            Runner::Java => match java::classes(root, self.name)? {
+                Some(folder) => folder,
+                None => return Ok(None),
+            },
             Runner::Cargo => {
                 run::checked(self.cargo(root, "build")?.arg("--locked"))?;
                 root.to_owned()
             }
         };
-        Ok(Prepared { suite: self, place })
+        Ok(Some(Prepared { suite: self, place }))
     }
 
     /// In the target folder of everything else, which has most of what it needs.
     fn cargo(&self, root: &Path, work: &str) -> Outcome<Command> {
-        let manifest = root.join("conformance").join(self.name).join("Cargo.toml");
+        let is_example = matches!(self.runner, Runner::Example);
+        let folder = root.join(if is_example { "examples" } else { "conformance" });
+        let manifest = folder.join(self.name).join("Cargo.toml");
         let mut command = run::cargo(root);
         command.args([work, "--quiet", "--manifest-path"]).arg(manifest);
         command.arg("--target-dir").arg(gateway::target(root)?);
@@ -99,7 +121,14 @@ impl Prepared {
     pub fn run(&self, stage: &Stage<'_>) -> Outcome {
         let mut command = match self.suite.runner {
             Runner::Pytest => self.pytest(stage.root),
+            Runner::Example => {
+                let mut command = self.pytest(stage.root);
+                let program = gateway::target(stage.root)?.join("debug").join(self.suite.name);
+                command.env("ROWHOUSE_EXAMPLE", program);
+                command
+            }
             Runner::Node => self.node()?,
+            Runner::Java => java::program(&self.place),
             Runner::Cargo => {
                 let mut command = self.suite.cargo(stage.root, "run")?;
                 command.args(["--locked", "--"]);
