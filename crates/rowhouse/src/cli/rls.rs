@@ -239,6 +239,14 @@ pub async fn run(command: &Rls) -> Result<(), Failure> {
     }
 }
 
+impl Connection {
+    /// For work in which tenants' statements have no part: nobody need name their role.
+    pub fn of_operator(&self) -> Connection {
+        let app_role = Some(self.app_role.clone().unwrap_or_default());
+        Connection { app_role, ..self.clone() }
+    }
+}
+
 impl Conventions {
     /// What is known before the database was looked at. Of several settings that a configuration
     /// has, policies choose theirs.

@@ -40,7 +40,7 @@ pub struct Desk {
 impl Desk {
     /// Connects, begins a transaction with this and reads the catalog in it.
     pub async fn open(place: &Place, begin: &str) -> Result<Desk, Failure> {
-        let found = Found::find(&place.connection).await?;
+        let found = Found::find(&place.connection.of_operator()).await?;
         let mut reader = Reader::connect(&found.login).await?;
         let timeout = place.lock_timeout.as_millis();
         let session = format!("{SESSION}; set lock_timeout = '{timeout}ms'");
