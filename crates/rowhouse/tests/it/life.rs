@@ -23,6 +23,7 @@ pub fn cases() -> Vec<Case> {
             ("a_copy_has_keys_of_its_own", a_copy),
             ("a_dry_run_changes_nothing", a_dry_run),
             ("tenants_of_every_name_and_type", tenants_of_every_name),
+            ("a_configuration_names_the_place", a_configuration),
             ("sequences_move_beyond_what_came_and_never_back", sequences),
         ],
     );
@@ -208,6 +209,18 @@ fn tenants_of_every_name(stand: &Stand) {
         ground.refused(&["erase", "--tenant", nobody], "has no rows in");
     }
     ground.refused(&["erase", "--tenant", ""], "a name of 1 to 1024 bytes");
+}
+
+/// The one of `rowhouse dev`, whose tenants may use several roles: that is nothing to an operator.
+fn a_configuration(stand: &Stand) {
+    let file = stand.dev().directory.file("rowhouse.toml");
+    let secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:admin";
+    let mut command = crate::process::rowhouse();
+    command.args(["tenant", "erase", "--tenant", "tenant_1", "--dry-run", "--secret", secret]);
+    command.args(["--database", "onlineshop", "--config"]).arg(file);
+    let output = crate::process::run(&mut command);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("would be erased; nothing was changed"), "{output:?}");
 }
 
 fn sequences(stand: &Stand) {
