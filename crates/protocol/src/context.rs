@@ -55,6 +55,10 @@ const RUNS_SECOND_OF_TWO: &str = "ts_rewrite";
 const RUNS_ONE_ARGUMENT: &[&str] =
     &["crosstab", "crosstab2", "crosstab3", "crosstab4", "dblink", "dblink_exec"];
 
+/// Tokens in which the end of such a call is looked for: calls inside calls would else be read from
+/// each of their names on. A longer one is not readable.
+const REWRITE_TOKENS_MAX: usize = 1024;
+
 /// `pg_settings` in a statement with one of these words may be an UPDATE of it, which calls
 /// `set_config`; where exactly the name stands in it has too many forms.
 const WRITES: &[&str] = &["delete", "insert", "merge", "update"];
@@ -329,7 +333,10 @@ fn is_readable_rewrite(tokens: &[Token<'_>]) -> bool {
     };
     let mut depth = 0_usize;
     let mut arguments = vec![Vec::new()];
-    for token in inside {
+    if inside.len() > REWRITE_TOKENS_MAX && !has_end(inside) {
+        return false;
+    }
+    for token in inside.iter().take(REWRITE_TOKENS_MAX) {
         let closes = token.is_punct(")") || token.is_punct("]");
         if closes && depth == 0 {
             break;
@@ -346,6 +353,19 @@ fn is_readable_rewrite(tokens: &[Token<'_>]) -> bool {
         [_, second] => matches!(second.as_slice(), [one] if literal::value(one).is_some()),
         _ => true,
     }
+}
+
+/// Whether the parenthesis that is open before these closes soon.
+fn has_end(inside: &[Token<'_>]) -> bool {
+    let mut depth = 1_usize;
+    inside.iter().take(REWRITE_TOKENS_MAX).any(|token| {
+        match token.text {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0
+    })
 }
 
 /// Whether EXECUTE of a body is given one literal and no more

@@ -89,11 +89,15 @@ fn names_lasting(tokens: &[Token<'_>]) -> bool {
         }
 }
 
+/// Tokens in which the end of a call is looked for: calls inside calls would else be read from each
+/// of their names on.
+const CALL_TOKENS_MAX: usize = 256;
+
 /// Whether the last argument of a call is plainly `true`: the setting ends with the transaction.
 fn is_local(tokens: &[Token<'_>]) -> bool {
     let mut depth = 0_usize;
     let (mut before, mut last): (Option<&Token<'_>>, Option<&Token<'_>>) = (None, None);
-    for token in tokens {
+    for token in tokens.iter().take(CALL_TOKENS_MAX) {
         match token.text {
             "(" => depth += 1,
             ")" if depth <= 1 => {
