@@ -221,10 +221,7 @@ impl Conversation {
                 () = sleep_until(deadline) => Step::Late,
             };
             match step {
-                Step::Connection(_) if self.is_expired() => {
-                    let text = "terminating connection: its token has expired; connect again";
-                    return Some(Error::new(Kind::TokenExpired, text));
-                }
+                Step::Connection(_) if self.is_expired() => return Some(expired()),
                 Step::Connection(condition) => {
                     if let Err(error) = self.take_connection(condition).await {
                         self.dialogue.refuse_connection(&mut self.incoming, error);
@@ -369,6 +366,11 @@ impl Conversation {
             cancel(self.pool.server(), server.taken.backend()).await;
         }
     }
+}
+
+fn expired() -> Error {
+    let text = "terminating connection: its token has expired; connect again";
+    Error::new(Kind::TokenExpired, text)
 }
 
 fn explain(failure: super::exchange::Failure) -> Error {

@@ -10,8 +10,10 @@
 
 mod extended;
 mod hear;
+mod portals;
 mod simple;
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -26,8 +28,10 @@ use rowhouse_tenancy::principal::PrincipalKind;
 use rowhouse_tenancy::prologue::Prologue;
 
 use hear::Spoken;
+use portals::Portals;
 
 use super::nature::Nature;
+use super::parts::Part;
 use super::prepared::{ClientStatement, Prepared, deallocated};
 use crate::error::{Error, Kind};
 use crate::pool::Condition;
@@ -66,10 +70,11 @@ pub struct Dialogue {
     prepared: Prepared,
     /// What PostgreSQL knows under no name.
     unnamed: Option<Rc<ClientStatement>>,
-    /// What was bound last.
-    bound: Nature,
+    portals: Portals,
+    /// Something was bound that may run functions while it is planned.
+    unsettled: bool,
     /// Parts of a text that come when the one before has been answered.
-    parts: VecDeque<String>,
+    parts: VecDeque<Part>,
     held: bool,
     /// The prologue goes before whatever runs next.
     due: bool,
@@ -86,8 +91,10 @@ pub struct Dialogue {
     skipping: bool,
     /// PostgreSQL takes a COPY stream.
     copying: bool,
-    /// The transaction that has failed was ended in this segment.
+    /// The transaction that has failed was ended, or goes on, in this segment.
     ended: bool,
+    /// The transaction was ended by the last statement of a text: by `AND CHAIN` it is in another.
+    another: bool,
     /// Bytes of a large frame for the client that are still to come.
     passing: usize,
     /// PostgreSQL itself has told the client that its session is over.
@@ -119,7 +126,7 @@ struct Expected {
 }
 
 enum Reply {
-    Parse(Option<Rc<ClientStatement>>),
+    Parse(Option<Rc<Cell<bool>>>),
     Bind,
     DescribeStatement,
     DescribePortal,
@@ -180,7 +187,8 @@ impl Dialogue {
             expected: VecDeque::new(),
             prepared: Prepared::default(),
             unnamed: None,
-            bound: Nature::default(),
+            portals: Portals::default(),
+            unsettled: false,
             parts: VecDeque::new(),
             held: false,
             due: false,
@@ -192,6 +200,7 @@ impl Dialogue {
             skipping: false,
             copying: false,
             ended: false,
+            another: false,
             passing: 0,
             told_fatal: false,
             trouble: None,
@@ -213,6 +222,7 @@ impl Dialogue {
     pub fn end_using(&mut self) {
         self.held = false;
         self.unnamed = None;
+        self.portals.clear();
     }
 
     /// The connection has still to be told the prologue's statement.
@@ -252,7 +262,8 @@ impl Dialogue {
 
     /// Tells the client that its session is over.
     pub fn say_fatal(&mut self, error: &Error) {
-        if self.told_fatal {
+        // In the middle of a row it would be taken for a value.
+        if self.told_fatal || self.passing > 0 {
             return;
         }
         write_error(&mut self.to_client, Severity::Fatal, error);
@@ -363,7 +374,8 @@ impl Dialogue {
         let body = message.get(HEADER_LEN..).unwrap_or_default();
         let request = match Request::decode(tag_byte, body) {
             Ok(request) => request,
-            Err(DecodeError::InvalidUtf8) => {
+            Err(DecodeError::InvalidUtf8) if self.skipping => return Ok(()),
+            Err(DecodeError::InvalidUtf8) if !self.copying => {
                 let error = Error::new(Kind::Invalid, "text is not UTF-8; set client_encoding");
                 self.refuse(error, tag_byte == tag::QUERY);
                 return Ok(());
@@ -381,17 +393,16 @@ impl Dialogue {
             Request::Parse { name, sql, types } => self.parse(name, sql, types)?,
             Request::Bind { portal, statement, rest } => self.bind(portal, statement, rest)?,
             Request::Describe(Named::Statement, name) => self.describe_statement(name)?,
-            Request::Describe(Named::Portal, _) => {
-                self.prepare(self.bound.opens)?;
+            Request::Describe(Named::Portal, name) => {
+                self.prepare(self.portals.get(name).opens)?;
                 self.pass(message, Reply::DescribePortal);
             }
-            Request::Execute { .. } => {
-                self.prepare(self.bound.opens)?;
-                self.pass(message, Reply::Execute);
-                self.note_executed();
-            }
+            Request::Execute { portal } => self.execute(portal, message)?,
             Request::Close(Named::Statement, name) => self.close_statement(name)?,
-            Request::Close(Named::Portal, _) => self.pass(message, Reply::Close),
+            Request::Close(Named::Portal, name) => {
+                self.portals.remove(name);
+                self.pass(message, Reply::Close);
+            }
             Request::Flush if self.held => self.to_server.extend_from_slice(message),
             Request::Sync => self.sync(message),
             Request::FunctionCall => {
@@ -440,28 +451,6 @@ impl Dialogue {
             frontend::flush(&mut self.to_server);
             self.skipping = true;
         }
-    }
-
-    fn note(&mut self, nature: Nature) {
-        if nature.clean {
-            return;
-        }
-        self.traces.unclean = true;
-        self.traces.indelible |= nature.indelible;
-        self.traces.defining |= nature.defining;
-        self.pinned |= nature.lasting;
-        // They go back to what the connection began with, and not to what this client asked for.
-        self.settings_due |= nature.resets;
-        // DISCARD, DEALLOCATE or what a function hides may have taken it away.
-        self.parse_prologue |= !nature.control;
-        if self.kind == PrincipalKind::App && nature.lasting && nature.context {
-            self.context_taken = true;
-            self.due = false;
-        }
-    }
-
-    fn has_prologue(&self) -> bool {
-        !self.prologue.is_empty() && !self.context_taken
     }
 
     fn pass(&mut self, message: &[u8], reply: Reply) {

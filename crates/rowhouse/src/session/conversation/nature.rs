@@ -32,6 +32,8 @@ pub struct Nature {
     pub opens: bool,
     /// It ends a transaction, and what comes next is another one.
     pub ends: bool,
+    /// A transaction that has failed goes on behind it.
+    pub revives: bool,
     /// What the catalog says may be something else afterwards.
     pub defining: bool,
     /// All settings go back to what the connection began with.
@@ -79,6 +81,7 @@ pub fn of(sql: &str) -> Nature {
         lasting: is_lasting(sql),
         opens: one.is_some_and(opens),
         ends: one.is_some_and(ends),
+        revives: one == Some(Verb::RollbackTo),
         resets: parts.iter().any(|part| matches!(part.verb, Verb::Discard | Verb::Reset)),
         defining: parts.iter().any(|part| is_definition(part.verb)),
         ..Nature::default()

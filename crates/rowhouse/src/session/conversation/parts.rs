@@ -15,6 +15,33 @@ const IN_ONE_MESSAGE: &str = "of several statements in one message, only the las
 /// Parts of one text. Each is a round trip, and a copy of what it stands behind.
 const PARTS_MAX: usize = 100;
 
+/// Characters up to which a part stands where it stood. Behind them errors say a place that is too
+/// small; a hundred parts of a text of megabytes would else be hundred times as long.
+const PLACE_MAX: usize = 256 * 1024;
+
+/// A part of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Characters before it.
+    before: usize,
+    text: String,
+}
+
+impl Part {
+    /// As PostgreSQL is told it: where it stood.
+    pub fn written(&self) -> String {
+        // Not by a width of `format!`, which has 16 bits and panics beyond.
+        let mut written = " ".repeat(self.before.min(PLACE_MAX));
+        written.push_str(&self.text);
+        written
+    }
+
+    /// Its own words.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
 /// How the prologue is renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Renewal {
@@ -25,7 +52,7 @@ pub struct Renewal {
 }
 
 /// The parts of a text, in order; none where it stays whole.
-pub fn cut(sql: &str, renewal: Renewal) -> Result<Vec<String>, Error> {
+pub fn cut(sql: &str, renewal: Renewal) -> Result<Vec<Part>, Error> {
     let statements = statements(sql);
     let mut starts = Vec::new();
     let mut in_block = renewal.in_block;
@@ -52,11 +79,11 @@ pub fn cut(sql: &str, renewal: Renewal) -> Result<Vec<String>, Error> {
         return Ok(Vec::new());
     }
     let mut parts = Vec::with_capacity(starts.len() + 1);
-    let mut from = 0;
+    let (mut from, mut before) = (0, 0);
     for start in starts.into_iter().chain([sql.len()]) {
         let text = sql.get(from..start).unwrap_or_default();
-        let before = sql.get(..from).unwrap_or_default().chars().count();
-        parts.push(format!("{:before$}{text}", ""));
+        parts.push(Part { before, text: text.to_owned() });
+        before += text.chars().count();
         from = start;
     }
     Ok(parts)

@@ -27,8 +27,8 @@ pub struct ClientStatement {
     pub types: Vec<u32>,
     /// What it is.
     pub nature: Nature,
-    /// PostgreSQL has taken it.
-    pub confirmed: Cell<bool>,
+    /// PostgreSQL has taken it. Whoever waits for that holds this and not the text.
+    pub confirmed: Rc<Cell<bool>>,
 }
 
 /// All of one client.

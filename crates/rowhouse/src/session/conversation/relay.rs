@@ -9,8 +9,8 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
 
-use super::Conversation;
 use super::dialogue::{Next, WRITTEN_MAX};
+use super::{Conversation, expired};
 use crate::error::Error;
 use crate::observe::{Conversed, Event};
 use crate::pool::Condition;
@@ -98,6 +98,10 @@ impl Conversation {
     fn take_words(&mut self) -> Result<(bool, bool), Step> {
         let mut progress = false;
         loop {
+            if self.is_expired() && !self.incoming.is_empty() && !self.dialogue.is_in_transaction()
+            {
+                return Err(Step::End(expired()));
+            }
             let before = self.incoming.len();
             let next = self.dialogue.next(&mut self.incoming).map_err(Step::End)?;
             self.bytes.incoming += before - self.incoming.len();

@@ -8,6 +8,8 @@ use super::client::Client;
 use crate::case::{Case, suite};
 use crate::gateway::{Gateway, KEY_SECRET};
 use crate::stand::Stand;
+use crate::token;
+use crate::wait;
 
 /// The trials.
 pub fn cases() -> Vec<Case> {
@@ -19,6 +21,11 @@ pub fn cases() -> Vec<Case> {
             ("passwords", passwords),
             ("messages", messages),
             ("refused_messages", refused_messages),
+            ("long_texts", long_texts),
+            ("portals_in_any_order", portals_in_any_order),
+            ("errors_in_the_way", errors_in_the_way),
+            ("chained_transactions", chained_transactions),
+            ("tokens_end", tokens_end),
         ],
     )
 }
@@ -206,4 +213,181 @@ fn refused_messages(stand: &Stand) {
         assert_eq!(client.ask("commit").commands, ["ROLLBACK"]);
         assert_eq!(client.ask("select distinct tenant from note").shown(), "tenant_1");
     }
+}
+
+/// Parts of a text stand where they stood, however far behind its beginning that is.
+fn long_texts(stand: &Stand) {
+    let gateway = stand.main();
+    let mut client = Client::login(&gateway, "one", "it");
+    for len in [70_000, 500_000] {
+        let long = "x".repeat(len);
+        let sql = format!("begin; select '{long}'; commit; select distinct tenant from note");
+        assert_eq!(client.ask(&sql).shown(), format!("{long};tenant_1"));
+    }
+    is_fine(&gateway);
+}
+
+/// What a tenant binds and runs in an order that hides what comes before what. Each is a portal,
+/// and the text that is bound to it; none: it is run.
+const PORTALS: &[&[(&str, Option<&str>)]] = &[
+    &[("p", Some(EVIL)), ("", Some("select 1")), ("p", None), ("", Some(OWN)), ("", None)],
+    &[
+        ("p", Some(EVIL)),
+        ("", Some("select 1")),
+        ("", None),
+        ("p", None),
+        ("", Some(OWN)),
+        ("", None),
+    ],
+    &[
+        ("", Some("declare c cursor for select innocent('app.current' || '_tenant', 'tenant_2')")),
+        ("", None),
+        ("", Some("select 1")),
+        ("c", None),
+        ("", Some(OWN)),
+        ("", None),
+    ],
+    // Cursors of SQL take the place of portals that were harmless.
+    &[
+        ("c", Some("select 1")),
+        ("", Some("close c")),
+        ("", None),
+        ("", Some("declare c cursor for select innocent('app.current' || '_tenant', 'tenant_2')")),
+        ("", None),
+        ("c", None),
+        ("", Some(OWN)),
+        ("", None),
+    ],
+    // Planned and never run: PostgreSQL runs immutable functions to plan.
+    &[("p", Some(EVIL)), ("", Some(OWN)), ("", None)],
+    &[("p", Some("commit")), ("", Some("select 1")), ("p", None), ("", Some(OWN)), ("", None)],
+];
+
+const EVIL: &str = "select innocent('app.current' || '_tenant', 'tenant_2')";
+const OWN: &str = "select 'seen', count(*), min(tenant) from note";
+
+fn portals_in_any_order(stand: &Stand) {
+    let gateway = stand.main();
+    let seen = |rows: &[Vec<Option<String>>]| {
+        let rows = rows.iter().filter(|row| row[0].as_deref() == Some("seen"));
+        rows.map(|row| row[2].clone().unwrap_or_default()).collect::<Vec<_>>()
+    };
+    for steps in PORTALS {
+        let mut client = Client::login(&gateway, "one", "it");
+        client.ask("begin");
+        client.send(|buf| {
+            for (portal, sql) in *steps {
+                match sql {
+                    Some(sql) => {
+                        frontend::parse(buf, "", sql, &[]).unwrap();
+                        frontend::bind(buf, portal, "", &[]).unwrap();
+                    }
+                    None => frontend::execute(buf, portal, 0).unwrap(),
+                }
+            }
+            frontend::sync(buf);
+        });
+        let reply = client.reply();
+        assert_eq!(seen(&reply.rows), ["tenant_1"], "{steps:?}: {}", reply.shown());
+    }
+    // A failed transaction that goes on from a savepoint.
+    let mut client = Client::login(&gateway, "one", "it");
+    client.ask("begin; savepoint s");
+    assert!(client.ask("select 1 / 0").error.is_some());
+    client.send(|buf| {
+        for sql in ["rollback to s", EVIL, OWN] {
+            frontend::parse(buf, "", sql, &[]).unwrap();
+            frontend::bind(buf, "", "", &[]).unwrap();
+            frontend::execute(buf, "", 0).unwrap();
+        }
+        frontend::sync(buf);
+    });
+    assert_eq!(seen(&client.reply().rows), ["tenant_1"]);
+    client.send(|buf| {
+        frontend::parse(buf, "", "select 1", &[]).unwrap();
+        frontend::bind(buf, "rowhouse_prologue", "", &[]).unwrap();
+        frontend::sync(buf);
+    });
+    assert!(client.reply().shown().starts_with("42501"));
+}
+
+/// What stands behind an error is left out, and what it was for is done later.
+fn errors_in_the_way(stand: &Stand) {
+    let gateway = stand.main();
+    // The prologue's statement is among what PostgreSQL leaves out.
+    let mut client = Client::login(&gateway, "one", "it");
+    client.ask("set work_mem = '5MB'");
+    let replaces = "do $$ begin execute 'deallocate rowhouse_prologue'; execute 'prepare \
+        rowhouse_prologue (text, text) as select $1 || $2'; perform 1 / 0; end $$";
+    client.send(|buf| {
+        for sql in [replaces, OWN] {
+            frontend::parse(buf, "", sql, &[]).unwrap();
+            frontend::bind(buf, "", "", &[]).unwrap();
+            frontend::execute(buf, "", 0).unwrap();
+        }
+        frontend::sync(buf);
+    });
+    assert!(client.reply().error.is_some());
+    assert_eq!(client.ask("select distinct tenant from note").shown(), "tenant_1");
+    // A query behind an error is left out until there is a Sync.
+    let mut client = Client::login(&gateway, "one", "it");
+    client.send(|buf| {
+        frontend::parse(buf, "", "selec", &[]).unwrap();
+        frontend::query(buf, "select 1").unwrap();
+        frontend::sync(buf);
+    });
+    assert_eq!(client.reply().order, "EZ");
+    // Nor is anything else looked at.
+    client.send(|buf| {
+        frontend::parse(buf, "", "selec", &[]).unwrap();
+        buf.put_slice(b"H\x00\x00\x00\x04");
+    });
+    assert_eq!(client.message().unwrap().0, tag::ERROR_RESPONSE);
+    client.send(|buf| {
+        buf.put_slice(b"P\x00\x00\x00\x09\x00\xff\x00\x00\x00");
+        frontend::sync(buf);
+    });
+    assert_eq!(client.reply().order, "Z");
+    assert_eq!(client.ask("select distinct tenant from note").shown(), "tenant_1");
+}
+
+/// The tenant that an application has chosen holds behind AND CHAIN as well.
+fn chained_transactions(stand: &Stand) {
+    let parameters =
+        [("user", "app"), ("database", "it"), ("options", "-c app.current_tenant=tenant_2")];
+    let mut client = Client::begin(&stand.main(), &parameters, KEY_SECRET).unwrap();
+    let own = "select distinct tenant from note";
+    client.ask("begin");
+    assert_eq!(client.ask(own).shown(), "tenant_2");
+    client.ask("commit and chain");
+    assert_eq!(client.ask(own).shown(), "tenant_2");
+    assert_eq!(client.ask(&format!("rollback and chain; {own}")).shown(), "tenant_2");
+    client.ask("select 1; commit and chain");
+    assert_eq!(client.ask(own).shown(), "tenant_2");
+    // What it says for one transaction stays as long as that.
+    client.ask("set local app.current_tenant = 'tenant_1'");
+    assert_eq!(client.ask("savepoint s").commands, ["SAVEPOINT"]);
+    assert_eq!(client.ask("rollback to s").commands, ["ROLLBACK"]);
+    assert_eq!(client.ask(own).shown(), "tenant_1");
+    client.ask("commit");
+    assert_eq!(client.ask(own).shown(), "tenant_2");
+}
+
+/// Whoever keeps a connection has a token that ends all the same.
+fn tokens_end(stand: &Stand) {
+    let gateway = stand.main();
+    let parameters = [("user", "anybody"), ("database", "it")];
+    // On a machine that is busy enough, the first ones end too early.
+    let lets_in = |seconds: &u64| {
+        let mut claims = token::claims("tenant_1");
+        claims["exp"] = (token::now() + seconds).into();
+        let mut client = Client::begin(&gateway, &parameters, &token::signed(&claims)).ok()?;
+        client.ask("set work_mem = '5MB'").error.is_none().then_some(client)
+    };
+    let mut client = [2, 10, 60].iter().find_map(lets_in).unwrap();
+    wait::until_true("the token ends", std::time::Duration::from_secs(180), || {
+        let refused = client.ask("select 1").error;
+        refused.is_some_and(|error| error.is_fatal())
+    });
+    assert!(client.is_closed());
 }

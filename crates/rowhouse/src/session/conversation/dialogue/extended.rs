@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes};
 use rowhouse_protocol::backend::TransactionStatus;
 use rowhouse_protocol::frontend::{self, EncodeError, MESSAGE_LEN_MAX, Parameter};
 use rowhouse_protocol::oid;
@@ -26,13 +26,14 @@ impl Dialogue {
                 return Ok(());
             }
         };
-        let confirmed = Cell::new(false);
+        let confirmed = Rc::new(Cell::new(false));
         let statement = ClientStatement { sql: sql.to_owned(), types, nature, confirmed };
         match self.prepared.insert(name, statement, self.prepared_bytes_max) {
             Ok(statement) => {
+                self.settle();
                 self.prepare(nature.opens)?;
                 self.write_parse(&statement)?;
-                self.expect(Reply::Parse(Some(Rc::clone(&statement))), false);
+                self.expect(Reply::Parse(Some(Rc::clone(&statement.confirmed))), false);
                 self.unnamed = Some(statement);
             }
             Err(error) => self.refuse(error, false),
@@ -46,6 +47,12 @@ impl Dialogue {
             self.refuse(unknown(statement), false);
             return Ok(());
         };
+        if portal == PROLOGUE_PORTAL {
+            let text = "names that begin with rowhouse_ are the gateway's own: choose another";
+            self.refuse(Error::new(Kind::ContextProtected, text), false);
+            return Ok(());
+        }
+        self.settle();
         self.prepare(known.nature.opens)?;
         self.make_known(&known)?;
         // The portal's name, no name of a statement, and each with the NUL that ends it.
@@ -60,8 +67,9 @@ impl Dialogue {
         buf.put_slice(b"\0\0");
         buf.put_slice(rest);
         self.expect(Reply::Bind, false);
-        self.bound = known.nature;
         self.note(known.nature);
+        self.portals.insert(portal, known.nature);
+        self.unsettled = !known.nature.clean;
         Ok(())
     }
 
@@ -70,6 +78,7 @@ impl Dialogue {
             self.refuse(unknown(name), false);
             return Ok(());
         };
+        self.settle();
         self.prepare(known.nature.opens)?;
         self.make_known(&known)?;
         encode(frontend::describe_statement(&mut self.to_server, ""))?;
@@ -85,12 +94,59 @@ impl Dialogue {
         Ok(())
     }
 
-    /// Something bound has been told to run; what comes behind it may need the prologue again.
-    pub(super) fn note_executed(&mut self) {
-        let Nature { ends, clean, .. } = self.bound;
-        self.ended |= ends;
-        let again = ends || self.kind == PrincipalKind::Tenant && !clean;
+    /// Execute: what a portal is, was said when it was bound. Of one that was not bound here, a
+    /// cursor of SQL, nothing is known.
+    pub(super) fn execute(&mut self, portal: &str, message: &Bytes) -> Result<(), Error> {
+        let nature = self.portals.get(portal);
+        if self.portals.is_last(portal) {
+            // What its plan has run is its own matter; what comes behind it is not.
+            self.unsettled = false;
+        }
+        self.settle();
+        self.prepare(nature.opens)?;
+        self.pass(message, Reply::Execute);
+        self.note(nature);
+        if !nature.clean && !nature.control {
+            // It goes on in the same portal.
+            self.portals.insert(portal, nature);
+        }
+        self.ended |= nature.ends || nature.revives;
+        let again = nature.ends || self.kind == PrincipalKind::Tenant && !nature.clean;
         self.due |= again && self.has_prologue();
+        Ok(())
+    }
+
+    /// To plan is to run functions that say of themselves that they are immutable.
+    fn settle(&mut self) {
+        let ran = std::mem::take(&mut self.unsettled) && self.kind == PrincipalKind::Tenant;
+        self.due |= ran && self.has_prologue();
+    }
+
+    /// What something that runs, or may run, leaves behind.
+    pub(super) fn note(&mut self, nature: Nature) {
+        if nature.clean {
+            return;
+        }
+        self.traces.unclean = true;
+        self.traces.indelible |= nature.indelible;
+        self.traces.defining |= nature.defining;
+        if !nature.control {
+            // It may have closed them and made others of the same names.
+            self.portals.clear();
+        }
+        self.pinned |= nature.lasting;
+        // They go back to what the connection began with, and not to what this client asked for.
+        self.settings_due |= nature.resets;
+        // DISCARD, DEALLOCATE or what a function hides may have taken it away.
+        self.parse_prologue |= !nature.control;
+        if self.kind == PrincipalKind::App && nature.lasting && nature.context {
+            self.context_taken = true;
+            self.due = false;
+        }
+    }
+
+    pub(super) fn has_prologue(&self) -> bool {
+        !self.prologue.is_empty() && !self.context_taken
     }
 
     /// What has to be on the connection before anything of the client's runs. `opens`: what comes

@@ -83,8 +83,8 @@ impl Dialogue {
         };
         let strips = next.strips(tag_byte);
         let ends = match (&next.reply, tag_byte) {
-            (Reply::Parse(statement), tag::PARSE_COMPLETE) => {
-                statement.iter().for_each(|statement| statement.confirmed.set(true));
+            (Reply::Parse(confirmed), tag::PARSE_COMPLETE) => {
+                confirmed.iter().for_each(|confirmed| confirmed.set(true));
                 true
             }
             (Reply::Bind, tag::BIND_COMPLETE)
@@ -143,13 +143,17 @@ impl Dialogue {
         self.unnamed = None;
         self.copying = false;
         self.parts.clear();
+        // What was bound behind the error is not there.
+        self.portals.clear();
         let fields = ErrorFields::decode(frame.get(HEADER_LEN..).unwrap_or_default());
         if let Ok(fields) = &fields {
             self.told_fatal |= matches!(&*fields.severity(), "FATAL" | "PANIC");
         }
         self.error = fields.ok().map(|fields| fields.code());
         self.prepared.forget_unconfirmed();
-        match self.expected.pop_front() {
+        let failed = self.expected.pop_front();
+        let is_query = matches!(&failed, Some(Expected { reply: Reply::Query, .. }));
+        match failed {
             Some(Expected { reply: Reply::Refusal(error), .. }) => {
                 self.error = Some(error.sqlstate());
                 write_error(&mut self.to_client, Severity::Error, &error);
@@ -164,8 +168,14 @@ impl Dialogue {
             }
             Some(_) | None => self.tell(frame),
         }
-        while self.expected.front().is_some_and(|next| !next.reply.ends_segment()) {
-            self.expected.pop_front();
+        while let Some(left_out) = self.expected.pop_front_if(|next| !next.reply.ends_segment()) {
+            // The prologue's statement may be among them.
+            self.parse_prologue |= left_out.ours && matches!(left_out.reply, Reply::Parse(_));
+        }
+        // A Query behind a failed message of the extended protocol is left out as well, and the
+        // client has to send a Sync.
+        if !is_query {
+            self.expected.pop_front_if(|next| matches!(next.reply, Reply::Query));
         }
         self.waiting = !self.expected.is_empty();
         self.skipping = self.in_segment && self.expected.is_empty();
@@ -209,7 +219,13 @@ impl Dialogue {
             return Ok(());
         }
         self.ended = false;
-        let anew = ready.status == TransactionStatus::Idle || self.kind == PrincipalKind::Tenant;
+        if ready.status == TransactionStatus::Idle {
+            self.portals.clear();
+        }
+        let another = std::mem::take(&mut self.another);
+        let anew = another
+            || ready.status == TransactionStatus::Idle
+            || self.kind == PrincipalKind::Tenant;
         self.due |= anew && self.has_prologue();
         if ours {
             return self.send_part();

@@ -10,7 +10,7 @@ use rowhouse_tenancy::principal::PrincipalKind;
 
 use super::{Dialogue, Reply, encode};
 use crate::error::{Error, Kind};
-use crate::session::conversation::nature::opens;
+use crate::session::conversation::nature::{ends, opens};
 use crate::session::conversation::parts::{Renewal, cut};
 use crate::session::conversation::prepared::deallocated;
 
@@ -43,6 +43,8 @@ impl Dialogue {
         if self.parts.is_empty() {
             self.prepare(nature.opens)?;
             self.pass(message, Reply::Query);
+            let last = || statements(sql).last().is_some_and(|last| ends(last.verb));
+            self.another |= !nature.clean && last();
         } else {
             self.send_part()?;
         }
@@ -54,9 +56,10 @@ impl Dialogue {
 
     pub(super) fn send_part(&mut self) -> Result<(), Error> {
         let Some(part) = self.parts.pop_front() else { return Ok(()) };
-        let begins = statements(&part).iter().all(|statement| opens(statement.verb));
-        self.prepare(begins)?;
-        encode(frontend::query(&mut self.to_server, &part))?;
+        let statements = statements(part.text());
+        self.prepare(statements.iter().all(|statement| opens(statement.verb)))?;
+        encode(frontend::query(&mut self.to_server, &part.written()))?;
+        self.another |= statements.last().is_some_and(|last| ends(last.verb));
         let ours = !self.parts.is_empty();
         self.expect(Reply::Query, ours);
         Ok(())

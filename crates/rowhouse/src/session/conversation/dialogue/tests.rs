@@ -149,6 +149,8 @@ const EXCHANGES: &[Exchange] = &[
         "12DCZI312DC3TDCCZI2DC3TDCZI",
         "TDCCTDCZ",
     ),
+    // A query behind an error is left out, as PostgreSQL does, until there is a Sync.
+    (PrincipalKind::Tenant, &["P:select 1", "Q:select 2", "S"], "CPBECPQS", "312DC3EZI", "EZ"),
     // What is refused needs no connection.
     (PrincipalKind::Tenant, &["Q:forbidden"], "", "", "EZ"),
     (PrincipalKind::Tenant, &["P:forbidden", "B", "E", "S"], "", "", "EZ"),
@@ -232,4 +234,18 @@ fn statements_of_a_client_are_bounded() {
         assert!(dialogue.hear(&mut answered(&format!("{ours}{answer}"))).is_ok(), "{told}");
     }
     assert!((10..20).contains(&refused), "{refused}");
+}
+
+#[test]
+fn texts_are_held_once() {
+    let mut dialogue = dialogue(PrincipalKind::App);
+    dialogue.begin_using(false, Condition::Clean);
+    for _ in 0..3 {
+        let mut words = BytesMut::new();
+        assert!(frontend::parse(&mut words, "", "select 1", &[]).is_ok());
+        assert!(matches!(dialogue.next(&mut words), Ok(Next::Taken)));
+    }
+    // As the unnamed statement, and as what the connection knows: not by those who wait for it.
+    assert_eq!(dialogue.unnamed.as_ref().map(std::rc::Rc::strong_count), Some(2));
+    assert!(dialogue.expected.len() >= 3);
 }

@@ -1,6 +1,6 @@
 //! Where texts are cut, and where not.
 
-use super::{Renewal, cut};
+use super::{Part, Renewal, cut};
 
 #[test]
 fn texts_are_cut_where_transactions_begin_and_end() {
@@ -26,6 +26,7 @@ fn texts_are_cut_where_transactions_begin_and_end() {
     ];
     for (sql, expected) in cases {
         let found = cut(sql, Renewal::default()).ok();
+        let found = found.map(|parts| parts.iter().map(Part::written).collect::<Vec<_>>());
         assert_eq!(found.as_deref(), Some(expected_parts(expected).as_slice()), "{sql}");
     }
     assert!(cut(&"commit; ".repeat(200), Renewal::default()).is_err());
@@ -45,6 +46,17 @@ fn a_tenant_is_said_again_behind_what_could_change_it() {
     ];
     for (sql, in_block, expected) in cases {
         assert_eq!(cut(sql, tenant(in_block)).ok().map(|parts| parts.len()), expected, "{sql}");
+    }
+}
+
+#[test]
+fn long_texts_are_cut_as_well() {
+    for len in [70_000, 1_000_000] {
+        let text = format!("begin; select '{}'; commit; select 2", "x".repeat(len));
+        let parts = cut(&text, Renewal::default()).unwrap_or_default();
+        let written: Vec<usize> = parts.iter().map(|part| part.written().len()).collect();
+        assert_eq!(written.len(), 3);
+        assert!(written.iter().all(|written| *written <= text.len()), "{written:?}");
     }
 }
 
