@@ -110,7 +110,7 @@ impl Configured {
     pub fn tenant_secret(&self, arn: Option<&str>) -> Result<usize, Failure> {
         match arn {
             Some(arn) => self.named(arn),
-            None => self.secrets_of(PrincipalKind::Tenant).next().ok_or_else(|| {
+            None => self.secrets_of(PrincipalKind::Tenant).first().copied().ok_or_else(|| {
                 Failure::new(
                     "the configuration has no secret that all tenants share: name one with \
                      --tenant-secret ARN, or the role with --app-role",
@@ -147,7 +147,7 @@ impl Configured {
         if let Some(arn) = arn {
             return self.named(arn);
         }
-        let all: Vec<usize> = self.secrets_of(PrincipalKind::Admin).collect();
+        let all = self.secrets_of(PrincipalKind::Admin);
         let only: Vec<usize> = all
             .iter()
             .copied()
@@ -190,11 +190,17 @@ impl Configured {
         }
     }
 
-    fn secrets_of(&self, kind: PrincipalKind) -> impl Iterator<Item = usize> + '_ {
+    /// The secrets that callers of a kind share. One that a `[[user]]` of the kind has is its own,
+    /// unless there are no others.
+    fn secrets_of(&self, kind: PrincipalKind) -> Vec<usize> {
+        let users = self.config.wire.users.iter().filter(|user| user.principal.kind() == kind);
+        let own: BTreeSet<&str> = users.map(|user| user.secret.as_str()).collect();
         let secrets = self.config.secrets.iter().enumerate();
-        secrets
-            .filter(move |(_, secret)| !secret.per_tenant && secret.principals.contains(&kind))
-            .map(|(index, _)| index)
+        let (owned, shared): (Vec<_>, Vec<_>) = secrets
+            .filter(|(_, secret)| !secret.per_tenant && secret.principals.contains(&kind))
+            .partition(|(_, secret)| own.contains(secret.arn.as_str()));
+        let chosen = if shared.is_empty() { owned } else { shared };
+        chosen.into_iter().map(|(index, _)| index).collect()
     }
 
     fn named(&self, arn: &str) -> Result<usize, Failure> {
