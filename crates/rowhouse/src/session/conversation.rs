@@ -94,6 +94,23 @@ struct Server {
     _going_on: GoingOn,
 }
 
+/// From 18 on a simple query behind the prologue does not end the transaction that both are in, and
+/// a Sync would have to follow it (`start_xact_command` in PostgreSQL's postgres.c).
+const SERVER_MAJOR_MAX: u32 = 17;
+
+/// Whether the server is one that a prologue before a simple query is known to work with.
+fn check_version(told: &[(String, String)]) -> Result<(), Error> {
+    let version = told.iter().find(|(name, _)| name == "server_version");
+    let digits = version.and_then(|(_, value)| value.split(|c: char| !c.is_ascii_digit()).next());
+    match digits.and_then(|digits| digits.parse::<u32>().ok()) {
+        Some(major) if major <= SERVER_MAJOR_MAX => Ok(()),
+        _ => {
+            let text = "this door serves PostgreSQL 15 to 17 so far; use the Data API";
+            Err(Error::new(Kind::NotSupported, text))
+        }
+    }
+}
+
 impl Session {
     /// What a client's session will be like, and what it is told of it. PostgreSQL is asked, so
     /// that what cannot work fails now.
@@ -128,6 +145,7 @@ impl Session {
         // The role behind the door is nobody's business.
         let usual = [("application_name", ""), ("session_authorization", user)];
         let told = pool.told();
+        check_version(&told)?;
         let told = told.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in own.chain(usual).chain(told) {
             if !manners.told.iter().any(|(known, _)| known == name) {
