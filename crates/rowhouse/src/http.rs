@@ -38,7 +38,7 @@ use crate::error::{Error, Kind};
 use crate::identity::{ClaimedKey, Credential, Identity, Service, credential, now_unix};
 use crate::jwks::Keys;
 use crate::net::Phase;
-use crate::observe::{Answered, Event, Observer};
+use crate::observe::{Answered, Event, Observer, Spent};
 use crate::session::Session;
 
 /// A pause after `accept` failed, for want of file descriptors mostly: without it the loop would
@@ -68,7 +68,7 @@ pub struct Door {
 struct Trace {
     operation: Option<&'static str>,
     principal: Option<Principal>,
-    database: Duration,
+    spent: Spent,
     bytes_in: usize,
     answered: bool,
 }
@@ -189,7 +189,7 @@ impl Door {
         trace.principal = Some(principal.clone());
         let operation = operation(&head)?;
         trace.operation = Some(operation.name());
-        operations::run(self, &principal, operation, &body, &mut trace.database).await
+        operations::run(self, &principal, operation, &body, &mut trace.spent).await
     }
 
     /// Whom the head of a request names.
@@ -301,7 +301,7 @@ impl<'a> Report<'a> {
             error: failed.map(|(error, _)| error),
             exception: failed.map(|(_, exception)| exception),
             total: self.arrived.elapsed(),
-            database: trace.database,
+            spent: trace.spent,
             bytes_in: trace.bytes_in,
             bytes_out,
         }));

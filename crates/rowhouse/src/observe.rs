@@ -161,6 +161,17 @@ pub enum Event<'a> {
     },
 }
 
+/// What an answer has cost beyond the bytes that came and went.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spent {
+    /// Time it waited for its turn and for a connection.
+    pub queue: Duration,
+    /// Time the database worked for it.
+    pub database: Duration,
+    /// Rows that came back, or that were written where none did.
+    pub rows: u64,
+}
+
 /// One answered request.
 pub struct Answered<'a> {
     /// What the caller sees as `x-amzn-RequestId`.
@@ -177,8 +188,8 @@ pub struct Answered<'a> {
     pub exception: Option<&'static str>,
     /// Time from the last byte of the request to the answer.
     pub total: Duration,
-    /// Time the database worked for it.
-    pub database: Duration,
+    /// What it has cost.
+    pub spent: Spent,
     /// Bytes of the request's body.
     pub bytes_in: usize,
     /// Bytes of the answer's body.
@@ -193,6 +204,8 @@ pub struct Conversed<'a> {
     pub sqlstate: Option<SqlState>,
     /// Time from the first byte of what was asked to the answer's end.
     pub total: Duration,
+    /// What it has cost.
+    pub spent: Spent,
     /// Bytes asked with.
     pub bytes_in: usize,
     /// Bytes of the answer.

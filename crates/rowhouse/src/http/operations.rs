@@ -1,7 +1,5 @@
 //! The operations: parse the request, run it through the session, write the response.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use rowhouse_data_api::fault::{Exception, Fault};
 use rowhouse_data_api::operation::Operation;
@@ -17,6 +15,7 @@ use rowhouse_tenancy::principal::Principal;
 use super::wish::{Wish, at_timeout, limits, render, statement, target};
 use super::{Door, several};
 use crate::error::Error;
+use crate::observe::Spent;
 use crate::session::{AtTimeout, Change, Ending, Outcome, Statement, Target, Work};
 
 /// Runs one operation; gives the body of its response.
@@ -25,16 +24,16 @@ pub async fn run(
     principal: &Principal,
     operation: Operation,
     body: &[u8],
-    database: &mut Duration,
+    spent: &mut Spent,
 ) -> Result<Bytes, Error> {
     let response = match operation {
-        Operation::ExecuteStatement => execute(door, principal, body, database).await?,
-        Operation::BatchExecuteStatement => batch(door, principal, body, database).await?,
+        Operation::ExecuteStatement => execute(door, principal, body, spent).await?,
+        Operation::BatchExecuteStatement => batch(door, principal, body, spent).await?,
         Operation::BeginTransaction => begin(door, principal, body).await?,
         Operation::CommitTransaction => commit(door, principal, body).await?,
         Operation::RollbackTransaction => rollback(door, principal, body).await?,
         Operation::ExecuteTransaction => {
-            several::execute_transaction(door, principal, body, database).await?
+            several::execute_transaction(door, principal, body, spent).await?
         }
         Operation::ExecuteSql => return Err(refused_execute_sql()),
     };
@@ -45,7 +44,7 @@ async fn execute(
     door: &Door,
     principal: &Principal,
     body: &[u8],
-    database: &mut Duration,
+    spent: &mut Spent,
 ) -> Result<Vec<u8>, Error> {
     let request = ExecuteStatement::parse(body, &limits(door))?;
     let target = target(door, principal, &request.access)?;
@@ -55,7 +54,7 @@ async fn execute(
         _ if target.is_strict() => return Err(Fault::multistatements().into()),
         _ => several::execute(door, principal, &target, &request, &parts).await?,
     };
-    *database = outcome.database_time();
+    outcome.account(spent);
     let change = match (outcome.may_have_written(), &request.transaction_id) {
         (false, _) => Change::Nothing,
         (true, Some(_)) => Change::Uncommitted,
@@ -90,7 +89,7 @@ async fn batch(
     door: &Door,
     principal: &Principal,
     body: &[u8],
-    database: &mut Duration,
+    spent: &mut Spent,
 ) -> Result<Vec<u8>, Error> {
     let request = BatchExecuteStatement::parse(body, &limits(door))?;
     let target = target(door, principal, &request.access)?;
@@ -110,7 +109,7 @@ async fn batch(
         Some(first) => error.at(|at| first.original_position(at)),
         None => error,
     })?;
-    *database = outcomes.iter().map(Outcome::database_time).max().unwrap_or_default();
+    outcomes.iter().for_each(|outcome| outcome.account(spent));
     let empty = CommandTag { text: "" };
     Ok(result::batch(outcomes.iter().map(|outcome| outcome.tag().unwrap_or(empty))))
 }

@@ -1,7 +1,5 @@
 //! Several statements in one call: a text that holds more than one, and ExecuteTransaction.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use rowhouse_data_api::fault::Fault;
 use rowhouse_data_api::parameter::{BoundStatement, bind};
@@ -13,6 +11,7 @@ use rowhouse_tenancy::principal::Principal;
 use super::Door;
 use super::wish::{Wish, at_timeout, limits, render, statement, target};
 use crate::error::Error;
+use crate::observe::Spent;
 use crate::session::{AtTimeout, Change, Outcome, Statement, Target, Work};
 
 /// What the values of all statements of a text may have together, as a multiple of what a request
@@ -102,7 +101,7 @@ pub async fn execute_transaction(
     door: &Door,
     principal: &Principal,
     body: &[u8],
-    database: &mut Duration,
+    spent: &mut Spent,
 ) -> Result<Vec<u8>, Error> {
     let request = ExecuteTransaction::parse(body, &limits(door))?;
     let target = target(door, principal, &request.access)?;
@@ -121,7 +120,7 @@ pub async fn execute_transaction(
     let cancel = AtTimeout::Cancel;
     let ran = session.execute_together(principal, &target, begin, statements, cancel).await;
     let outcomes = ran.map_err(|error| located(error, &bound))?;
-    *database = outcomes.first().map(Outcome::database_time).unwrap_or_default();
+    outcomes.iter().for_each(|outcome| outcome.account(spent));
     let change = match outcomes.iter().any(Outcome::may_have_written) {
         true => Change::Committed,
         false => Change::Nothing,

@@ -146,7 +146,11 @@ fn write_conversed(event: &Event<'_>) {
             let sqlstate = conversed.sqlstate.as_ref().map_or("-", |code| code.as_str());
             let (bytes_in, bytes_out) = (conversed.bytes_in, conversed.bytes_out);
             let total_us = conversed.total.as_micros();
-            debug!(kind, tenant, subject, sqlstate, total_us, bytes_in, bytes_out, "conversed");
+            let rows = conversed.spent.rows;
+            debug!(
+                kind,
+                tenant, subject, sqlstate, total_us, rows, bytes_in, bytes_out, "conversed"
+            );
         }
         _ => {}
     }
@@ -159,7 +163,8 @@ fn tenant_of(principal: Option<&Principal>) -> &str {
 fn write_answered(answered: &Answered<'_>) {
     let Answered { request_id, operation, status, bytes_in, bytes_out, .. } = answered;
     let total_us = answered.total.as_micros();
-    let database_us = answered.database.as_micros();
+    let database_us = answered.spent.database.as_micros();
+    let (queue_us, rows) = (answered.spent.queue.as_micros(), answered.spent.rows);
     let kind = answered.principal.map_or("-", |principal| principal.kind().as_str());
     let tenant = tenant_of(answered.principal);
     let subject = answered.principal.map_or("-", |principal| principal.subject());
@@ -172,7 +177,9 @@ fn write_answered(answered: &Answered<'_>) {
             subject,
             status,
             total_us,
+            queue_us,
             database_us,
+            rows,
             bytes_in,
             bytes_out,
             "answered"

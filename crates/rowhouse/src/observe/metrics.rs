@@ -240,7 +240,7 @@ impl Metrics {
                 };
                 self.requests.get_or_create(&labels).inc();
                 self.request_seconds.observe(answered.total.as_secs_f64());
-                self.database_seconds.observe(answered.database.as_secs_f64());
+                self.database_seconds.observe(answered.spent.database.as_secs_f64());
                 self.request_bytes.inc_by(answered.bytes_in as u64);
                 self.response_bytes.inc_by(answered.bytes_out as u64);
             }

@@ -80,6 +80,8 @@ struct Conversation {
     server: Option<Server>,
     /// When something was last said by either side.
     active_at: Instant,
+    /// How long what is asked has waited for a connection.
+    queued: Duration,
     /// When what PostgreSQL works at was begun.
     asked_at: Option<Instant>,
     bytes: relay::Count,
@@ -213,6 +215,7 @@ impl Session {
             incoming,
             server: None,
             active_at: Instant::now(),
+            queued: Duration::ZERO,
             asked_at: None,
             bytes: relay::Count::default(),
         };
@@ -241,10 +244,12 @@ impl Conversation {
             match step {
                 Step::Connection(_) if self.is_expired() => return Some(expired()),
                 Step::Connection(condition) => {
+                    let asked_at = Instant::now();
                     if let Err(error) = self.take_connection(condition).await {
                         self.dialogue.refuse_connection(&mut self.incoming, error);
                     }
                     self.active_at = Instant::now();
+                    self.queued += self.active_at.saturating_duration_since(asked_at);
                 }
                 Step::Done => self.give_back(),
                 Step::Cancel => self.cancel(),

@@ -10,6 +10,8 @@ use rowhouse_protocol::backend::{CommandTag, tag};
 use rowhouse_protocol::frame::{self, HEADER_LEN};
 use rowhouse_protocol::frontend::Parameter;
 
+use crate::observe::Spent;
+
 /// The largest frame that can stand in an answer; the answer as a whole was bounded before.
 const FRAME_BODY_MAX: usize = i32::MAX as usize;
 
@@ -83,6 +85,13 @@ impl Outcome {
     /// How long the database worked for it.
     pub fn database_time(&self) -> Duration {
         self.database
+    }
+
+    /// Adds what it has cost to what the call has cost so far. Outcomes of one exchange have been
+    /// waited for together.
+    pub fn account(&self, spent: &mut Spent) {
+        spent.database = spent.database.max(self.database);
+        spent.rows += self.tag().and_then(CommandTag::rows).unwrap_or(0);
     }
 
     /// The rows, in text format.

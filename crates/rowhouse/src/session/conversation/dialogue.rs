@@ -103,6 +103,8 @@ pub struct Dialogue {
     /// The error of this segment.
     error: Option<SqlState>,
     outcome: Option<Spoken>,
+    /// What the client has been answered since the last outcome.
+    rows: u64,
 }
 
 /// What a connection is left with.
@@ -206,6 +208,7 @@ impl Dialogue {
             trouble: None,
             error: None,
             outcome: None,
+            rows: 0,
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::dialogue::{Next, WRITTEN_MAX};
 use super::{Conversation, expired};
 use crate::error::Error;
-use crate::observe::{Conversed, Event};
+use crate::observe::{Conversed, Event, Spent};
 use crate::pool::Condition;
 use crate::upstream::Taken;
 
@@ -141,10 +141,12 @@ impl Conversation {
         let Some(outcome) = self.dialogue.take_outcome() else { return };
         let began = self.asked_at.take().unwrap_or_else(Instant::now);
         let Count { incoming, outgoing } = std::mem::take(&mut self.bytes);
+        let (queue, database) = (std::mem::take(&mut self.queued), began.elapsed());
         self.session.observer.emit(&Event::Conversed(Conversed {
             principal: &self.principal,
             sqlstate: outcome.sqlstate,
-            total: began.elapsed(),
+            total: queue + database,
+            spent: Spent { queue, database, rows: outcome.rows },
             bytes_in: incoming,
             bytes_out: outgoing,
         }));

@@ -22,6 +22,8 @@ const HELD_FRAME_MAX: usize = 64 * 1024 * 1024;
 pub struct Spoken {
     /// The error, if there was one.
     pub sqlstate: Option<SqlState>,
+    /// Rows that came back, or that were written where none did.
+    pub rows: u64,
 }
 
 impl Dialogue {
@@ -93,14 +95,8 @@ impl Dialogue {
             | (Reply::DescribeStatement | Reply::DescribePortal, tag::NO_DATA)
             | (Reply::Execute, tag::PORTAL_SUSPENDED | tag::EMPTY_QUERY_RESPONSE) => true,
             (Reply::DescribeStatement, tag::PARAMETER_DESCRIPTION) => false,
-            (Reply::Execute, tag::COMMAND_COMPLETE) => {
-                self.note_completion(frame);
-                true
-            }
-            (Reply::Query, tag::COMMAND_COMPLETE) => {
-                self.note_completion(frame);
-                false
-            }
+            (Reply::Execute, tag::COMMAND_COMPLETE) => true,
+            (Reply::Query, tag::COMMAND_COMPLETE) => false,
             (Reply::Query, tag::ROW_DESCRIPTION | tag::EMPTY_QUERY_RESPONSE) => false,
             (Reply::Query | Reply::Execute, tag::COPY_IN_RESPONSE) => {
                 self.begin_copy();
@@ -110,6 +106,9 @@ impl Dialogue {
             _ => return Err(nonsense("a frame out of order")),
         };
         if !strips {
+            if tag_byte == tag::COMMAND_COMPLETE {
+                self.note_completion(frame);
+            }
             self.tell(frame);
         }
         if ends {
@@ -128,11 +127,13 @@ impl Dialogue {
         }
     }
 
-    /// Statements that go all at once are the client's as well.
+    /// What a completion says: how many rows, and that statements went all at once, which are the
+    /// client's as well.
     fn note_completion(&mut self, frame: &Bytes) {
         let body = frame.get(HEADER_LEN..).unwrap_or_default();
-        let text = CommandTag::decode(body).map(|tag| tag.text);
-        if matches!(text, Ok("DISCARD ALL" | "DEALLOCATE ALL")) {
+        let Ok(tag) = CommandTag::decode(body) else { return };
+        self.rows += tag.rows().unwrap_or(0);
+        if matches!(tag.text, "DISCARD ALL" | "DEALLOCATE ALL") {
             self.prepared.clear();
             self.unnamed = None;
         }
@@ -230,7 +231,8 @@ impl Dialogue {
         if ours {
             return self.send_part();
         }
-        self.outcome = Some(Spoken { sqlstate: self.error.take() });
+        let rows = std::mem::take(&mut self.rows);
+        self.outcome = Some(Spoken { sqlstate: self.error.take(), rows });
         self.tell(frame);
         self.in_segment = !self.expected.is_empty();
         (self.waiting, self.skipping, self.copying) = (self.in_segment, false, false);
