@@ -22,7 +22,6 @@ mod servers;
 mod sts;
 mod suggest;
 mod tokens;
-mod units;
 mod values;
 mod wire;
 
@@ -46,10 +45,10 @@ pub use reader::reference::escape as escape_references;
 #[cfg(feature = "aws")]
 pub use role_secret::{AssumedRole, AwsSecret, plain_tenant};
 pub use role_secret::{RoleSecret, SecretSource, TenantTemplate, UnfitTenant};
+pub use rowhouse_tenancy::quantity::{parse_duration, write_duration};
 pub use seal::Seal;
 pub use seal_keys::{SealKeys, SealKeysError, StoredKey};
 pub use sts::Sts;
-pub use units::{parse_duration, write_duration};
 pub use values::Values;
 pub use wire::{DEV_PASSWORDS, User, Wire};
 

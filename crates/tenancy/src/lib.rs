@@ -13,16 +13,23 @@
 
 pub mod ids;
 pub mod jwt;
+pub mod limits;
 pub mod principal;
 pub mod prologue;
+pub mod quantity;
+pub mod record;
 pub mod seal;
 pub mod secret;
 pub mod sigv4;
 pub mod sts;
+pub mod tier;
 
 mod excerpt;
 
 pub use ids::{InvalidId, RoleName, SettingName, TenantId, TierName};
+pub use limits::Limits;
 pub use principal::{Principal, PrincipalKind};
 pub use prologue::Prologue;
+pub use record::TenantRecord;
 pub use secret::Secret;
+pub use tier::Tier;

@@ -7,13 +7,13 @@ use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rowhouse_tenancy::quantity::{parse_duration, parse_size, write_duration};
 use toml_edit::{Item, TableLike, Value};
 
 use super::value::{Text, Written};
 use super::{OVERRIDE_PREFIX, OVERRIDE_SEPARATOR, Reader, reference};
 use crate::config::problem::{Place, Problem};
 use crate::config::suggest;
-use crate::config::units::{parse_duration, parse_size, write_duration};
 
 /// One table of the file, with its defaults and overrides.
 pub struct Section<'r> {

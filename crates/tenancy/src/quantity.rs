@@ -27,13 +27,22 @@ pub fn write_duration(duration: Duration) -> String {
     let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     TIME_UNITS
         .iter()
-        .find(|(_, unit)| nanos != 0 && nanos % unit == 0)
+        .find(|(_, unit)| nanos != 0 && nanos.is_multiple_of(*unit))
         .map_or_else(|| "0s".to_owned(), |(name, unit)| format!("{}{name}", nanos / unit))
 }
 
 /// Reads `4MiB`, `64KiB`, `512B`.
 pub fn parse_size(text: &str) -> Option<u64> {
     parse_quantity(text, &SIZE_UNITS)
+}
+
+/// Writes a size in the largest unit that leaves no fraction.
+pub fn write_size(bytes: u64) -> String {
+    SIZE_UNITS
+        .iter()
+        .rev()
+        .find(|(_, unit)| bytes != 0 && bytes.is_multiple_of(*unit))
+        .map_or_else(|| "0B".to_owned(), |(name, unit)| format!("{}{name}", bytes / unit))
 }
 
 /// Digits, perhaps a space, a unit; nothing that does not fit into 64 bits.

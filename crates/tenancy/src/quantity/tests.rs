@@ -1,5 +1,7 @@
 //! What is a duration or a size, and what is not.
 
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 
 #[test]
@@ -25,9 +27,13 @@ fn what_is_no_duration_is_refused() {
 
 #[test]
 fn sizes_have_binary_units() {
-    for (text, bytes) in [("1B", 1), ("64KiB", 65_536), ("4MiB", 4_194_304), ("1 GiB", 1 << 30)] {
+    for (text, bytes) in
+        [("1B", 1), ("64KiB", 65_536), ("4MiB", 4_194_304), ("1 GiB", 1 << 30), ("1025B", 1025)]
+    {
         assert_eq!(parse_size(text), Some(bytes), "{text}");
+        assert_eq!(write_size(bytes), text.replace(' ', ""));
     }
+    assert_eq!(write_size(0), "0B");
     for text in ["4MB", "4M", "4mib", "17179869184GiB", "4"] {
         assert_eq!(parse_size(text), None, "{text}");
     }
