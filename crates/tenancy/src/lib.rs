@@ -14,6 +14,7 @@
 pub mod ids;
 pub mod jwt;
 pub mod limits;
+pub mod price;
 pub mod principal;
 pub mod prologue;
 pub mod quantity;
@@ -23,6 +24,7 @@ pub mod secret;
 pub mod sigv4;
 pub mod sts;
 pub mod tier;
+pub mod usage;
 
 mod excerpt;
 
