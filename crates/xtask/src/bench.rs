@@ -15,16 +15,19 @@ mod cluster;
 mod door;
 mod generator;
 mod options;
+mod pgbench;
 mod processes;
 mod report;
 mod sealed;
 mod way;
+mod wire;
 
 use bouncer::Bouncer;
-use cluster::Cluster;
+use cluster::{Cluster, PORT, ROLE};
 use door::Door;
 use generator::{Beside, Generator};
-use options::Options;
+use options::{Options, Part};
+use pgbench::Load;
 use processes::Cpu;
 use report::{Report, Sample};
 use way::Way;
@@ -40,11 +43,24 @@ pub fn run(root: &Path, arguments: &[String]) -> Outcome {
     if cfg!(debug_assertions) {
         return again_as_release(root, arguments);
     }
-    if options.sealed {
-        return sealed::run(root, &options);
+    match options.part {
+        Part::Doors => doors(root, &options),
+        Part::Sealed => sealed::run(root, &options),
+        Part::Wire => wire::run(root, &options),
     }
+}
+
+/// The program that was named, or one that is built now.
+fn program(root: &Path, options: &Options) -> Outcome<PathBuf> {
+    match &options.program {
+        Some(program) => Ok(program.clone()),
+        None => build(root, Profile::Release),
+    }
+}
+
+fn doors(root: &Path, options: &Options) -> Outcome {
     let postgres = setup::postgres()?;
-    let gateway = build(root, Profile::Release)?;
+    let gateway = program(root, options)?;
     let scripts = root.join("bench");
     let folder = Scratch::create("bench")?;
     let cluster = Cluster::start(&postgres, folder.path(), &scripts.join("schema.sql"))?;
@@ -60,12 +76,12 @@ pub fn run(root: &Path, arguments: &[String]) -> Outcome {
     };
     let door = Door::start(&gateway, folder.path(), &cluster, None)?;
     let bench = Bench { cluster, bouncer, door, scripts };
-    let mut report = Report::new(root, &options, postgres.major);
-    let outcome = bench.measure(&options, &mut report);
+    let mut report = Report::new(root, options, postgres.major);
+    let outcome = bench.measure(options, &mut report);
     bench.stop()?;
     outcome?;
     terminal::print(report.tables());
-    let json = options.json.unwrap_or_else(|| root.join("target/bench.json"));
+    let json = options.json.clone().unwrap_or_else(|| root.join("target/bench.json"));
     fs::write(&json, report.json())
         .map_err(|error| Failure::new(format!("{}: {error}", json.display())))?;
     terminal::line(format!("written to {}", json.display()));
@@ -120,30 +136,27 @@ impl Bench {
         options: &Options,
     ) -> Outcome<Option<Sample>> {
         let Some(script) = way.pgbench() else {
-            let before = self.cpu(std::process::id())?;
+            let before = self.cpu(&[std::process::id()])?;
             let load = generator.run(connections, options.time, Beside::Nothing)?;
-            let used = self.cpu(std::process::id())?.since(&before);
+            let used = self.cpu(&[std::process::id()])?.since(&before);
             return Ok(Some(Sample::of(&load, &used)));
         };
-        let Some(host) = self.host(way) else { return Ok(None) };
         let mut pgbench = self.cluster.client("pgbench");
-        pgbench.arg("--host").arg(host);
-        let cpu = |pgbench| self.cpu(pgbench);
-        let time = options.time;
-        script.measure(pgbench, &self.scripts, connections, time, cpu).map(Some)
+        pgbench.arg("--username").arg(ROLE);
+        let (host, port) = match &self.bouncer {
+            _ if !way.through_bouncer() => (self.cluster.socket_folder(), PORT),
+            Some(bouncer) => (bouncer.socket_folder(), bouncer.address().port()),
+            None => return Ok(None),
+        };
+        pgbench.arg("--host").arg(host).args(["--port", &port.to_string()]);
+        let file = self.scripts.join(script.file);
+        let load = Load { script: &file, mode: script.mode, connections, time: options.time };
+        load.run(vec![pgbench], |pids| self.cpu(pids)).map(Some)
     }
 
-    /// The folder of the socket that a way of pgbench goes to.
-    fn host(&self, way: Way) -> Option<&Path> {
-        if !way.through_bouncer() {
-            return Some(self.cluster.socket_folder());
-        }
-        self.bouncer.as_ref().map(Bouncer::socket_folder)
-    }
-
-    fn cpu(&self, generator: u32) -> Outcome<Cpu> {
+    fn cpu(&self, generators: &[u32]) -> Outcome<Cpu> {
         let bouncer = self.bouncer.as_ref().map(Bouncer::pid);
-        Cpu::now(self.door.pid(), self.cluster.pid(), bouncer, generator)
+        Cpu::now(self.door.pid(), self.cluster.pid(), bouncer, generators)
     }
 
     fn generator(&self) -> Outcome<Generator> {

@@ -1,18 +1,22 @@
 //! PgBouncer as its users run it: transaction mode, on a unix socket, in front of the same cluster.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::cluster::{Account, Cluster, PASSWORD, PORT, ROLE, make_folder, write_for};
+use super::door::free_address;
 use crate::run::{self, Failure, Outcome};
 use crate::setup;
 
 const START_MAX: Duration = Duration::from_secs(10);
+/// From 1.21 on it keeps prepared statements in transaction mode (`max_prepared_statements`).
+const KEEPS_STATEMENTS: (u32, u32) = (1, 21);
 const POLL: Duration = Duration::from_millis(20);
 
 /// A running PgBouncer. Dropping it stops it.
@@ -20,6 +24,8 @@ const POLL: Duration = Duration::from_millis(20);
 pub struct Bouncer {
     process: Child,
     socket: PathBuf,
+    address: SocketAddr,
+    keeps_statements: bool,
 }
 
 impl Bouncer {
@@ -34,7 +40,8 @@ impl Bouncer {
         Ok(find())
     }
 
-    /// In front of the cluster, with 20 server connections, its default.
+    /// In front of the cluster, with 20 server connections, its default. It listens on a socket and
+    /// on loopback.
     pub fn start(program: &Path, folder: &Path, cluster: &Cluster) -> Outcome<Bouncer> {
         let account = Account::unprivileged()?;
         let socket = folder.join("pgbouncer");
@@ -42,7 +49,13 @@ impl Bouncer {
         let users = socket.join("users.txt");
         write_for(&users, &format!("\"{ROLE}\" \"{PASSWORD}\"\n"), account)?;
         let settings = socket.join("pgbouncer.ini");
-        write_for(&settings, &settings_text(cluster.socket_folder(), &socket, &users), account)?;
+        let address = free_address()?;
+        let keeps_statements = version(program)? >= KEEPS_STATEMENTS;
+        let mut text = settings_text(cluster.socket_folder(), &socket, &users, address);
+        if keeps_statements {
+            text.push_str("max_prepared_statements = 200\n");
+        }
+        write_for(&settings, &text, account)?;
         let log = fs::File::create(folder.join("pgbouncer.log"))
             .map_err(|error| Failure::new(format!("no log for PgBouncer: {error}")))?;
         let process = account
@@ -53,7 +66,7 @@ impl Bouncer {
             .stderr(log)
             .spawn()
             .map_err(|error| Failure::new(format!("PgBouncer does not start: {error}")))?;
-        let mut bouncer = Bouncer { process, socket };
+        let mut bouncer = Bouncer { process, socket, address, keeps_statements };
         bouncer.wait()?;
         Ok(bouncer)
     }
@@ -63,6 +76,16 @@ impl Bouncer {
         &self.socket
     }
 
+    /// Where it listens; the socket has the number of the port in its name.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether prepared statements go through it in transaction mode.
+    pub fn keeps_statements(&self) -> bool {
+        self.keeps_statements
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.process.id()
@@ -70,7 +93,7 @@ impl Bouncer {
 
     fn wait(&mut self) -> Outcome {
         let start = Instant::now();
-        let socket = self.socket.join(format!(".s.PGSQL.{PORT}"));
+        let socket = self.socket.join(format!(".s.PGSQL.{}", self.address.port()));
         while UnixStream::connect(&socket).is_err() {
             let ended = self.process.try_wait().ok().flatten();
             if ended.is_some() || start.elapsed() > START_MAX {
@@ -95,13 +118,22 @@ fn find() -> Option<PathBuf> {
     run::on_path("pgbouncer").or_else(|| usual.is_file().then_some(usual))
 }
 
-fn settings_text(server: &Path, socket: &Path, users: &Path) -> String {
+/// The version of the program, as `PgBouncer 1.18.0` says it; nothing is assumed of what cannot be
+/// read.
+fn version(program: &Path) -> Outcome<(u32, u32)> {
+    let text = run::output(Command::new(program).arg("--version"))?;
+    let mut numbers =
+        text.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok());
+    Ok((numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)))
+}
+
+fn settings_text(server: &Path, socket: &Path, users: &Path, address: SocketAddr) -> String {
     format!(
         "[databases]\n\
          postgres = host={} port={PORT} dbname=postgres\n\
          [pgbouncer]\n\
-         listen_addr =\n\
-         listen_port = {PORT}\n\
+         listen_addr = {}\n\
+         listen_port = {}\n\
          unix_socket_dir = {}\n\
          auth_type = plain\n\
          auth_file = {}\n\
@@ -109,6 +141,8 @@ fn settings_text(server: &Path, socket: &Path, users: &Path) -> String {
          default_pool_size = 20\n\
          max_client_conn = 1000\n",
         server.display(),
+        address.ip(),
+        address.port(),
         socket.display(),
         users.display(),
     )

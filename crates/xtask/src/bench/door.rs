@@ -21,6 +21,7 @@ pub struct Door {
     program: PathBuf,
     config: PathBuf,
     address: SocketAddr,
+    wire: SocketAddr,
 }
 
 impl Door {
@@ -31,9 +32,9 @@ impl Door {
         cluster: &Cluster,
         keys: Option<&Path>,
     ) -> Outcome<Door> {
-        let address = free_address()?;
+        let (address, wire) = (free_address()?, free_address()?);
         let config = folder.join("rowhouse.toml");
-        let mut text = config_text(address, free_address()?, cluster.socket_folder());
+        let mut text = config_text([address, wire, free_address()?], cluster.socket_folder());
         if let Some(keys) = keys {
             text = with_sealed(&text, keys);
         }
@@ -42,12 +43,17 @@ impl Door {
         let mut command = Command::new(program);
         command.arg("serve").arg("--config").arg(&config);
         let gateway = Gateway::start(&mut command, &folder.join("gateway.log"))?;
-        Ok(Door { gateway, program: program.to_owned(), config, address })
+        Ok(Door { gateway, program: program.to_owned(), config, address, wire })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it speaks PostgreSQL's protocol.
+    pub fn wire(&self) -> SocketAddr {
+        self.wire
     }
 
     /// Its process id.
@@ -70,7 +76,7 @@ impl Door {
 }
 
 /// The next process could take it, but hardly within the second until we do.
-fn free_address() -> Outcome<SocketAddr> {
+pub fn free_address() -> Outcome<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0");
     listener
         .and_then(|listener| listener.local_addr())
@@ -85,10 +91,11 @@ fn with_sealed(text: &str, keys: &Path) -> String {
     format!("{text}[seal]\nkeys_file = \"{}\"\n", keys.display())
 }
 
-fn config_text(http: SocketAddr, admin: SocketAddr, socket: &Path) -> String {
+fn config_text([http, wire, admin]: [SocketAddr; 3], socket: &Path) -> String {
     let key = "secret = \"the key of a benchmark that lives for minutes\"\n";
     format!(
         "[http]\nlisten = \"{http}\"\n\
+         [wire]\nlisten = \"{wire}\"\ntoken_secret = \"{SECRET}\"\n\
          [admin]\nlisten = \"{admin}\"\n\
          [jwt]\naudience = [\"bench\"]\n\
          [[jwt.key]]\nkid = \"bench\"\nalgorithm = \"HS256\"\n{key}\

@@ -11,7 +11,7 @@ const SECONDS: u64 = 3;
 const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
 
 /// What the benchmark can be told.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// How often every way has its turn.
     pub rounds: usize,
@@ -21,24 +21,42 @@ pub struct Options {
     pub connections: Vec<usize>,
     /// Where the numbers go.
     pub json: Option<PathBuf>,
-    /// A sealed context against a standard one, and nothing else.
-    pub sealed: bool,
+    /// What is measured.
+    pub part: Part,
+    /// A gateway that was built already.
+    pub program: Option<PathBuf>,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The Data API against what applications do without it.
+    Doors,
+    /// A sealed context against a standard one.
+    Sealed,
+    /// The PostgreSQL door against PgBouncer.
+    Wire,
 }
 
 impl Options {
-    /// `--rounds N --seconds N --connections N,N --json FILE --sealed`.
+    /// `--rounds N --seconds N --connections N,N --json FILE --program FILE`, and `--sealed` or
+    /// `--wire`.
     pub fn parse(arguments: &[String]) -> Outcome<Options> {
         let mut options = Options {
             rounds: ROUNDS,
             time: Duration::from_secs(SECONDS),
             connections: CONNECTIONS.to_vec(),
             json: None,
-            sealed: false,
+            part: Part::Doors,
+            program: None,
         };
         let mut arguments = arguments.iter();
         while let Some(name) = arguments.next() {
-            if name == "--sealed" {
-                options.sealed = true;
+            if let "--sealed" | "--wire" = name.as_str() {
+                if options.part != Part::Doors {
+                    return Err(Failure::usage("--sealed and --wire are two benchmarks: take one"));
+                }
+                options.part = if name == "--wire" { Part::Wire } else { Part::Sealed };
                 continue;
             }
             let value = arguments.next().ok_or_else(|| Failure::usage(format!("{name} what?")))?;
@@ -51,8 +69,10 @@ impl Options {
                     options.connections = each.collect::<Outcome<Vec<usize>>>()?;
                 }
                 "--json" => options.json = Some(PathBuf::from(value)),
+                "--program" => options.program = Some(PathBuf::from(value)),
                 _ => {
-                    let known = "--rounds, --seconds, --connections, --json, --sealed";
+                    let known =
+                        "--rounds, --seconds, --connections, --json, --program, --sealed, --wire";
                     return Err(Failure::usage(format!("no option {name}: there are {known}")));
                 }
             }

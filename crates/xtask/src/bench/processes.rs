@@ -17,18 +17,24 @@ pub struct Cpu {
     pub postgres: f64,
     /// PgBouncer.
     pub bouncer: f64,
-    /// Who asks: this program, or pgbench.
+    /// Who asks: this program, or each pgbench.
     pub generator: f64,
 }
 
 impl Cpu {
     /// What they have used so far.
-    pub fn now(gateway: u32, postgres: u32, bouncer: Option<u32>, generator: u32) -> Outcome<Cpu> {
+    pub fn now(
+        gateway: u32,
+        postgres: u32,
+        bouncer: Option<u32>,
+        generators: &[u32],
+    ) -> Outcome<Cpu> {
+        let own = |pid: &u32| Stat::of(*pid).map(|stat| stat.own());
         Ok(Cpu {
             gateway: Stat::of(gateway)?.own(),
             postgres: family(postgres)?,
             bouncer: bouncer.map_or(Ok(0.0), |pid| Stat::of(pid).map(|stat| stat.own()))?,
-            generator: Stat::of(generator)?.own(),
+            generator: generators.iter().map(own).sum::<Outcome<f64>>()?,
         })
     }
 

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::generator::{Beside, Load};
 use super::options::Options;
+use super::pgbench::Summary;
 use super::processes::Cpu;
-use super::way::{Summary, Way};
+use super::way::Way;
 use crate::run;
 
 mod goals;
@@ -62,7 +63,13 @@ impl Sample {
         self.cpu.postgres
     }
 
-    fn json(&self) -> Value {
+    /// What one request cost each process, in microseconds.
+    pub fn cpu(&self) -> &Cpu {
+        &self.cpu
+    }
+
+    /// For a program.
+    pub fn json(&self) -> Value {
         let cpu = &self.cpu;
         json!({
             "requests_per_second": round(self.rate),
@@ -92,20 +99,7 @@ pub struct Report {
 impl Report {
     /// An empty one, with where and when it is made.
     pub fn new(root: &Path, options: &Options, postgres: u32) -> Report {
-        let line = |command: &mut Command| {
-            run::output(command).map(|text| text.trim().to_owned()).unwrap_or_default()
-        };
-        let mut git = Command::new("git");
-        git.current_dir(root).args(["rev-parse", "--short", "HEAD"]);
-        let machine = json!({
-            "date": line(Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"])),
-            "commit": line(&mut git),
-            "cores": std::thread::available_parallelism().map_or(1, usize::from),
-            "kernel": line(Command::new("uname").arg("-srm")),
-            "postgres": postgres,
-            "rounds": options.rounds,
-            "seconds": options.time.as_secs(),
-        });
+        let machine = machine(root, options, postgres);
         let (samples, beside) = (BTreeMap::new(), BTreeMap::new());
         Report { machine, samples, beside, memory_kib: 0 }
     }
@@ -290,6 +284,24 @@ impl Report {
     }
 }
 
+/// Where and when something is measured.
+pub fn machine(root: &Path, options: &Options, postgres: u32) -> Value {
+    let line = |command: &mut Command| {
+        run::output(command).map(|text| text.trim().to_owned()).unwrap_or_default()
+    };
+    let mut git = Command::new("git");
+    git.current_dir(root).args(["rev-parse", "--short", "HEAD"]);
+    json!({
+        "date": line(Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"])),
+        "commit": line(&mut git),
+        "cores": std::thread::available_parallelism().map_or(1, usize::from),
+        "kernel": line(Command::new("uname").arg("-srm")),
+        "postgres": postgres,
+        "rounds": options.rounds,
+        "seconds": options.time.as_secs(),
+    })
+}
+
 /// The middle one, or the middle between the two middle ones; 0 of nothing.
 pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
@@ -303,6 +315,7 @@ pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     }
 }
 
-fn round(value: f64) -> f64 {
+/// With two digits behind the point.
+pub fn round(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }

@@ -16,8 +16,7 @@ use super::generator::{Beside, Generator};
 use super::options::Options;
 use super::processes::Cpu;
 use super::report::{Sample, median};
-use super::{NEIGHBOURS, WARM_UP};
-use crate::gateway::{Profile, build};
+use super::{NEIGHBOURS, WARM_UP, program};
 use crate::run::{self, Outcome};
 use crate::scratch::Scratch;
 use crate::{setup, terminal};
@@ -33,7 +32,7 @@ const WAYS: [(&str, &str, usize); 4] = [
 /// Runs it and prints its table.
 pub fn run(root: &Path, options: &Options) -> Outcome {
     let postgres = setup::postgres()?;
-    let gateway = build(root, Profile::Release)?;
+    let gateway = program(root, options)?;
     let folder = Scratch::create("bench")?;
     let schema = root.join("bench/schema.sql");
     let cluster = Cluster::start(&postgres, folder.path(), &schema)?;
@@ -86,7 +85,7 @@ fn measure(
         terminal::heading(&format!("c={connections}, round {round} of {}", options.rounds));
         let mut samples = Vec::new();
         for ((name, ..), generator) in WAYS.iter().zip(&generators) {
-            let now = || Cpu::now(door.pid(), cluster.pid(), None, std::process::id());
+            let now = || Cpu::now(door.pid(), cluster.pid(), None, &[std::process::id()]);
             let before = now()?;
             let load = generator.run(connections, options.time, Beside::Nothing)?;
             let sample = Sample::of(&load, &now()?.since(&before));

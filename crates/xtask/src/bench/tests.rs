@@ -1,9 +1,9 @@
 //! The parts of the benchmark that could be wrong without anybody noticing.
 
-use super::options::Options;
+use super::options::{Options, Part};
+use super::pgbench::Summary;
 use super::processes::Stat;
 use super::report::median;
-use super::way::Summary;
 
 #[test]
 fn options() {
@@ -14,8 +14,20 @@ fn options() {
     let options = parse("--rounds 7 --seconds 2 --connections 4,8 --json a.json").unwrap();
     assert_eq!((options.rounds, options.time.as_secs()), (7, 2));
     assert_eq!(options.connections, [4, 8]);
-    assert!(!options.sealed && parse("--sealed --rounds 3").unwrap().sealed);
-    for bad in ["--rounds", "--rounds 0", "--rounds x", "--connections 4,,8", "--fast 1", "5"] {
+    assert_eq!(
+        (options.part, parse("--sealed --rounds 3").unwrap().part),
+        (Part::Doors, Part::Sealed)
+    );
+    assert_eq!(parse("--wire --program a").unwrap().part, Part::Wire);
+    for bad in [
+        "--rounds",
+        "--rounds 0",
+        "--rounds x",
+        "--connections 4,,8",
+        "--fast 1",
+        "5",
+        "--wire --sealed",
+    ] {
         assert_eq!(parse(bad), None, "{bad}");
     }
 }
@@ -51,4 +63,7 @@ fn summaries_of_pgbench() {
     for bad in [good.replace(": 0 (", ": 3 ("), good.replace("tps", "rate"), none, String::new()] {
         assert_eq!(Summary::parse(&bad), None, "{bad}");
     }
+    let other = Summary { rate: 16712.345678, average_ms: 2.957 };
+    let both = Summary::together(&[summary, other]);
+    assert_eq!((both.rate, both.average_ms.round()), (33424.691356, 2.0));
 }

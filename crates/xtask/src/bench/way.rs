@@ -1,14 +1,5 @@
 //! The ways to do the same work, and how pgbench does four of them.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-
-use super::cluster::{PORT, ROLE};
-use super::processes::Cpu;
-use super::report::Sample;
-use crate::run::{self, Failure, Outcome};
-
 /// A way to read one row as one tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
@@ -27,14 +18,11 @@ pub enum Way {
 /// What pgbench runs.
 #[derive(Debug)]
 pub struct Script {
-    file: &'static str,
-    mode: &'static str,
+    /// A file in the folder `bench`.
+    pub file: &'static str,
+    /// How it talks.
+    pub mode: &'static str,
 }
-
-/// How long a client of pgbench may take until it is connected; most of it is PostgreSQL's fork.
-const CONNECTING: Duration = Duration::from_millis(4);
-/// The least for all of them.
-const CONNECTING_MIN: Duration = Duration::from_millis(250);
 
 impl Way {
     /// In the order of the table.
@@ -74,72 +62,4 @@ impl Way {
         };
         Some(Script { file, mode })
     }
-}
-
-impl Script {
-    /// Runs pgbench with so many clients for so long. CPU is looked at between two moments when all
-    /// of them are connected and at work: connecting is not what is measured.
-    pub fn measure(
-        &self,
-        mut pgbench: Command,
-        scripts: &Path,
-        connections: usize,
-        time: Duration,
-        cpu: impl Fn(u32) -> Outcome<Cpu>,
-    ) -> Outcome<Sample> {
-        let clients = u32::try_from(connections).unwrap_or(u32::MAX);
-        let connecting = CONNECTING_MIN.max(CONNECTING.saturating_mul(clients));
-        // Its clock starts before its clients connect, and knows whole seconds only.
-        let seconds = (connecting + time).as_secs_f64().ceil();
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        pgbench.args(["--no-vacuum", "--protocol", self.mode, "--username", ROLE]);
-        pgbench.args(["--port", &PORT.to_string(), "--client", &connections.to_string()]);
-        pgbench.args(["--jobs", &cores.min(connections).to_string()]);
-        pgbench.args(["--time", &seconds.to_string()]);
-        pgbench.arg("--file").arg(scripts.join(self.file)).arg("postgres");
-        let shown = run::shown(&pgbench);
-        let failed = |text: String| Failure::new(format!("`{shown}` {text}"));
-
-        let child = pgbench.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let child = child.map_err(|error| failed(format!("does not start: {error}")))?;
-        run::pause(connecting);
-        let (start, before) = (Instant::now(), cpu(child.id())?);
-        run::pause(time);
-        let (window, used) = (start.elapsed(), cpu(child.id())?.since(&before));
-        let output = child.wait_with_output();
-        let output = output.map_err(|error| failed(format!("is lost: {error}")))?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let summary = Summary::parse(&text).ok_or_else(|| {
-            failed(format!("printed no result:\n{text}{}", String::from_utf8_lossy(&output.stderr)))
-        })?;
-        Ok(Sample::of_pgbench(&summary, &used.per(summary.rate * window.as_secs_f64())))
-    }
-}
-
-/// What pgbench prints at the end (<https://www.postgresql.org/docs/current/pgbench.html>).
-#[derive(Debug, PartialEq)]
-pub struct Summary {
-    /// Transactions for each second, without the time it took to connect.
-    pub rate: f64,
-    /// How long one took.
-    pub average_ms: f64,
-}
-
-impl Summary {
-    /// The lines that matter; none when transactions failed.
-    pub fn parse(text: &str) -> Option<Summary> {
-        let after = |start: &str| text.lines().find_map(|line| line.strip_prefix(start));
-        let failed = after("number of failed transactions: ").and_then(first_number);
-        if failed.is_some_and(|failed| failed > 0.0) {
-            return None;
-        }
-        let rate = first_number(after("tps = ")?)?;
-        let average_ms = first_number(after("latency average = ")?)?;
-        (rate > 0.0).then_some(Summary { rate, average_ms })
-    }
-}
-
-fn first_number(text: &str) -> Option<f64> {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    text.get(..end)?.parse().ok()
 }

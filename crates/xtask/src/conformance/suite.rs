@@ -16,13 +16,14 @@ pub struct Suite {
 }
 
 /// All of them, the quickest to set up first.
-pub const SUITES: [Suite; 13] = [
+pub const SUITES: [Suite; 14] = [
     Suite { name: "boto3", runner: Runner::Pytest },
     Suite { name: "python", runner: Runner::Pytest },
     Suite { name: "wire", runner: Runner::Pytest },
     Suite { name: "secrets", runner: Runner::Pytest },
     Suite { name: "wire-psql", runner: Runner::Pytest },
     Suite { name: "wire-scripts", runner: Runner::Pytest },
+    Suite { name: "wire-pgbench", runner: Runner::Pytest },
     Suite { name: "wire-python", runner: Runner::Pytest },
     Suite { name: "wire-jdbc", runner: Runner::Java },
     Suite { name: "wire-node", runner: Runner::Node },
