@@ -1,10 +1,13 @@
-//! Many callers of many tenants for a while, and meanwhile PostgreSQL crashes and is restarted:
-//! answers are right or say what is known, and what was said holds afterwards.
+//! Many callers of many tenants for a while, and meanwhile PostgreSQL crashes and is restarted, or
+//! lines are cut: answers are right or say what is known, and what was said holds afterwards.
 //!
 //! `ROWHOUSE_SOAK_SECONDS` sets how long; the default is for every day.
 
 mod caller;
 mod ledger;
+mod lines;
+mod proxy;
+mod teller;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +26,15 @@ use ledger::Ledger;
 
 /// The trials.
 pub fn cases() -> Vec<Case> {
-    suite("chaos", &[("every_answer_holds", every_answer_holds)])
+    suite(
+        "chaos",
+        &[
+            ("every_answer_holds", every_answer_holds),
+            ("lines::before_the_door", lines::before_the_door),
+            ("lines::behind_the_door", lines::behind_the_door),
+            ("lines::on_both_sides", lines::on_both_sides),
+        ],
+    )
 }
 
 /// Callers at a time.

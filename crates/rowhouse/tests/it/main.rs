@@ -24,6 +24,7 @@ mod cluster;
 mod config;
 mod corridor;
 mod data_api;
+mod dice;
 mod folder;
 mod gateway;
 mod hostile;

@@ -38,6 +38,13 @@ pub fn make(server: &Address) {
     server.query("it", TABLES);
 }
 
+/// The same tables in a database of a trial's own; the roles are there.
+pub fn make_another(server: &Address, database: &str) {
+    server.query("postgres", &format!("create database {database}"));
+    server.query(database, EXTENSION);
+    server.query(database, TABLES);
+}
+
 /// The owner of sealed databases' keys is there before any of them, so that no trial that takes one
 /// back takes the role along.
 const ROLES: &str = "

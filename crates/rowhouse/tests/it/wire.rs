@@ -1,6 +1,6 @@
 //! The PostgreSQL door: what drivers do with it, and what strangers try.
 
-mod client;
+pub mod client;
 mod extended;
 mod hostile;
 mod limits;

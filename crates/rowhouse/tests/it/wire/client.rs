@@ -1,6 +1,6 @@
 //! A client of the PostgreSQL door, by hand: what drivers send, and what no driver would.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use bytes::{Buf, BytesMut};
@@ -73,16 +73,31 @@ impl Client {
         parameters: &[(&str, &str)],
         password: &str,
     ) -> Result<Client, Box<ServerError>> {
-        let mut client = Client::knock(gateway.pg.unwrap());
-        client.send(|buf| frontend::startup(buf, parameters).unwrap());
-        client.authenticate(password).map(|()| client)
+        let client = Client::knock(gateway.pg.unwrap());
+        client.enter(parameters, password).expect("closed before anything was proven")
+    }
+
+    /// Says who it is, and proves it; none when the door has closed before that was done.
+    pub fn enter(
+        mut self,
+        parameters: &[(&str, &str)],
+        password: &str,
+    ) -> Option<Result<Client, Box<ServerError>>> {
+        self.say(|buf| frontend::startup(buf, parameters).unwrap()).ok()?;
+        let proven = self.authenticate(password)?;
+        Some(proven.map(|()| self))
     }
 
     /// Sends what is built.
     pub fn send(&mut self, build: impl FnOnce(&mut BytesMut)) {
+        self.say(build).unwrap();
+    }
+
+    /// The same where the door may have closed.
+    pub fn say(&mut self, build: impl FnOnce(&mut BytesMut)) -> io::Result<()> {
         let mut message = BytesMut::new();
         build(&mut message);
-        self.stream.write_all(&message).unwrap();
+        self.stream.write_all(&message)
     }
 
     /// Sends a text and waits for its answer.
@@ -93,6 +108,13 @@ impl Client {
 
     /// Reads up to `ReadyForQuery`. A fatal error is the end of it.
     pub fn reply(&mut self) -> Reply {
+        let (reply, is_whole) = self.heard();
+        assert!(is_whole, "the door has closed");
+        reply
+    }
+
+    /// The same where the door may close before that, and whether it has not.
+    pub fn heard(&mut self) -> (Reply, bool) {
         let mut reply = Reply {
             order: String::new(),
             commands: Vec::new(),
@@ -101,7 +123,7 @@ impl Client {
             status: TransactionStatus::Idle,
         };
         loop {
-            let (kind, body) = self.message().expect("the door has closed");
+            let Some((kind, body)) = self.message() else { return (reply, false) };
             reply.order.push(char::from(kind));
             match kind {
                 tag::DATA_ROW => {
@@ -117,13 +139,13 @@ impl Client {
                     let fatal = error.is_fatal();
                     reply.error.get_or_insert(error);
                     if fatal {
-                        return reply;
+                        return (reply, true);
                     }
                 }
-                tag::COPY_IN_RESPONSE => return reply,
+                tag::COPY_IN_RESPONSE => return (reply, true),
                 tag::READY_FOR_QUERY => {
                     reply.status = ReadyForQuery::decode(&body).unwrap().status;
-                    return reply;
+                    return (reply, true);
                 }
                 _ => {}
             }
@@ -142,8 +164,15 @@ impl Client {
                 return Some((header.tag, whole));
             }
             let mut piece = [0; 16 * 1024];
-            // A reset is a close as well.
-            let read = self.stream.read(&mut piece).unwrap_or(0);
+            let read = match self.stream.read(&mut piece) {
+                Ok(read) => read,
+                Err(error) => {
+                    let timed_out = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut];
+                    assert!(!timed_out.contains(&error.kind()), "the door has fallen silent");
+                    // A reset is a close as well.
+                    0
+                }
+            };
             if read == 0 {
                 return None;
             }
@@ -169,13 +198,13 @@ impl Client {
         }
     }
 
-    fn authenticate(&mut self, password: &str) -> Result<(), Box<ServerError>> {
+    fn authenticate(&mut self, password: &str) -> Option<Result<(), Box<ServerError>>> {
         let mut scram = ScramClient::new(password, ChannelBinding::Unsupported);
         loop {
-            let (kind, body) = self.message().expect("closed before anything was proven");
+            let (kind, body) = self.message()?;
             match kind {
                 tag::ERROR_RESPONSE => {
-                    return Err(Box::new(ErrorFields::decode(&body).unwrap().to_owned()));
+                    return Some(Err(Box::new(ErrorFields::decode(&body).unwrap().to_owned())));
                 }
                 tag::PARAMETER_STATUS => {
                     let told = ParameterStatus::decode(&body).unwrap();
@@ -185,21 +214,24 @@ impl Client {
                     let key = BackendKeyData::decode(&body).unwrap();
                     self.key = (key.pid, key.secret.to_vec());
                 }
-                tag::READY_FOR_QUERY => return Ok(()),
+                tag::READY_FOR_QUERY => return Some(Ok(())),
                 tag::NEGOTIATE_PROTOCOL_VERSION => {}
                 tag::AUTHENTICATION => match Authentication::decode(&body).unwrap() {
                     Authentication::Ok => {}
                     Authentication::CleartextPassword => {
-                        self.send(|buf| frontend::password(buf, password).unwrap());
+                        self.say(|buf| frontend::password(buf, password).unwrap()).ok()?;
                     }
                     Authentication::Sasl { .. } => {
                         let first = scram.client_first().unwrap();
                         let mechanism = scram.mechanism();
-                        self.send(|buf| frontend::sasl_initial(buf, mechanism, &first).unwrap());
+                        let write = |buf: &mut BytesMut| {
+                            frontend::sasl_initial(buf, mechanism, &first).unwrap();
+                        };
+                        self.say(write).ok()?;
                     }
                     Authentication::SaslContinue(data) => {
                         let proof = scram.on_continue(data).unwrap();
-                        self.send(|buf| frontend::sasl_response(buf, &proof).unwrap());
+                        self.say(|buf| frontend::sasl_response(buf, &proof).unwrap()).ok()?;
                     }
                     Authentication::SaslFinal(data) => scram.on_final(data).unwrap(),
                     other => panic!("{other:?}"),
