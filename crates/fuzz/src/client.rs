@@ -4,7 +4,8 @@ use rowhouse_protocol::frame;
 use rowhouse_protocol::lasting::is_lasting;
 use rowhouse_protocol::options;
 use rowhouse_protocol::request::{Request, password, sasl_initial};
-use rowhouse_protocol::scram::server::{ScramServer, Verifier};
+use rowhouse_protocol::scram::server::{Offer, ScramServer, Verifier};
+use rowhouse_protocol::scram::{SCRAM_SHA_256, SCRAM_SHA_256_PLUS};
 use rowhouse_protocol::startup::{PARAMETERS_MAX, STARTUP_BYTES_MAX, Startup, packet_len};
 
 /// Small, so that short inputs meet it.
@@ -62,10 +63,16 @@ fn messages(data: &[u8]) {
 fn scram(data: &[u8]) {
     let verifier = Verifier::of_nobody(b"secret", "nobody");
     let (first, last) = data.split_at_checked(data.len() / 2).unwrap_or((data, data));
-    for first in [first, b"n,,n=,r=abc"] {
-        if let Ok((server, challenge)) = ScramServer::begin(&verifier, first, "nonce") {
-            assert!(challenge.starts_with("r="));
-            assert!(server.finish(last).is_err());
+    for (offer, mechanism, good) in [
+        (Offer::Plain, SCRAM_SHA_256, &b"n,,n=,r=abc"[..]),
+        (Offer::Bound(b"hash"), SCRAM_SHA_256_PLUS, b"p=tls-server-end-point,,n=,r=abc"),
+    ] {
+        for first in [first, good] {
+            let begun = ScramServer::begin(&verifier, offer, mechanism, first, "nonce");
+            if let Ok((server, challenge)) = begun {
+                assert!(challenge.starts_with("r="));
+                assert!(server.finish(last).is_err());
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ mod command_login;
 mod credentials;
 mod database_url;
 mod doors;
+mod end_point;
 mod issuers;
 mod key_sets;
 mod load;
@@ -37,7 +38,7 @@ use rowhouse_tenancy::ids::{SettingName, TenantId};
 use rowhouse_tenancy::jwt;
 use rowhouse_tenancy::secret::Secret;
 
-pub use certificate::{ALPN_HTTP2, Tls};
+pub use certificate::{ALPN_HTTP2, ALPN_POSTGRESQL, Tls};
 pub use command_login::command_login;
 pub use load::{DEFAULT_FILE, Loaded, load};
 pub use problem::{Place, Problem};
@@ -50,7 +51,7 @@ pub use seal::Seal;
 pub use seal_keys::{SealKeys, SealKeysError, StoredKey};
 pub use sts::Sts;
 pub use values::Values;
-pub use wire::{DEV_PASSWORDS, User, Wire};
+pub use wire::{ChannelBinding, DEV_PASSWORDS, User, Wire};
 
 /// The access keys of `rowhouse dev`: an `app` principal and an `admin` principal. Everybody knows
 /// them, so they work on loopback only.

@@ -4,6 +4,7 @@
 //! it is by [`proof`], and then talks with the session until it leaves.
 
 mod entrance;
+mod handshake;
 mod proof;
 
 use std::cell::RefCell;
@@ -15,7 +16,6 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
 use crate::config::Config;
 use crate::error::Error;
@@ -24,6 +24,7 @@ use crate::jwks::Keys;
 use crate::net::Phase;
 use crate::observe::{Event, Observer};
 use crate::session::{Cancels, Session};
+use handshake::Greeting;
 
 /// A pause after `accept` failed, for want of file descriptors mostly: without it the loop would
 /// spin.
@@ -36,7 +37,7 @@ pub struct Door {
     config: RefCell<Arc<Config>>,
     identity: Identity,
     /// What clients that ask for TLS are met with.
-    tls: RefCell<Option<TlsAcceptor>>,
+    tls: RefCell<Option<Greeting>>,
     session: Rc<Session>,
     observer: Observer,
     /// Client connections over all shards.
@@ -78,7 +79,7 @@ impl Door {
         let Shared { clients, cancels, nobody } = shared;
         Rc::new(Door {
             identity: Identity::new(Arc::clone(&config), keys),
-            tls: RefCell::new(acceptor(&config)),
+            tls: RefCell::new(Greeting::of(&config)),
             config: RefCell::new(config),
             session,
             observer,
@@ -92,7 +93,7 @@ impl Door {
     /// is inside stays.
     pub fn renew(&self, config: &Arc<Config>, keys: Keys) {
         self.identity.renew(Arc::clone(config), keys);
-        self.tls.replace(acceptor(config));
+        self.tls.replace(Greeting::of(config));
         self.config.replace(Arc::clone(config));
     }
 
@@ -157,8 +158,4 @@ impl Drop for Guest {
     fn drop(&mut self) {
         self.0.0.observer.emit(&Event::Closed);
     }
-}
-
-fn acceptor(config: &Config) -> Option<TlsAcceptor> {
-    config.wire.tls.as_ref().map(|tls| TlsAcceptor::from(Arc::clone(&tls.server)))
 }

@@ -11,6 +11,7 @@
 //! - no secret that prints: [`Secret`] has neither a telling `Debug` nor a telling `Display`;
 //! - no public error text: a refusal's words are for the log, the door has one sentence for all.
 
+pub mod certificate;
 pub mod ids;
 pub mod jwt;
 pub mod limits;

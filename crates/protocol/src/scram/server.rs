@@ -1,6 +1,8 @@
-//! The server half of SCRAM-SHA-256 (RFC 5802, RFC 7677), without channel binding.
+//! The server half of SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677).
 //!
-//! The server keeps a [`Verifier`], from which nobody gets the password. The nonce is an argument.
+//! The server keeps a [`Verifier`], from which nobody gets the password. The nonce is an argument,
+//! and so is what the exchange is bound to: the hash of the certificate that the TLS around it
+//! began with (`tls-server-end-point`, RFC 5929, section 4).
 
 use std::fmt;
 
@@ -8,6 +10,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+
+use super::{SCRAM_SHA_256, SCRAM_SHA_256_PLUS};
 
 /// PostgreSQL's default (`scram_iterations`).
 const ITERATIONS: u32 = 4096;
@@ -20,6 +24,8 @@ const KEY_LEN: usize = 32;
 const MESSAGE_BYTES_MAX: usize = 2048;
 /// How PostgreSQL writes a verifier.
 const PREFIX: &str = "SCRAM-SHA-256$";
+/// The one type of channel binding that PostgreSQL has, and thus every driver.
+const END_POINT: &str = "p=tls-server-end-point";
 
 /// What a server keeps of a password.
 #[derive(Clone)]
@@ -35,8 +41,15 @@ pub struct Verifier {
 pub enum ServerScramError {
     /// A message is none of SCRAM's, or not the one that is due.
     Malformed,
-    /// The client insists on channel binding, which was not offered.
+    /// The mechanism that the client names was not offered.
+    Mechanism,
+    /// What the client says of channel binding does not go with the mechanism it has chosen.
     ChannelBinding,
+    /// The client has heard of no offer of channel binding, and there was one: somebody between
+    /// has taken it away.
+    Downgraded,
+    /// The client is bound to another certificate: it talks TLS with somebody between.
+    OtherChannel,
     /// The client does not know the password.
     WrongPassword,
 }
@@ -45,7 +58,18 @@ impl fmt::Display for ServerScramError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Malformed => "a SCRAM message is malformed or out of order",
-            Self::ChannelBinding => "the client insists on channel binding, which is not offered",
+            Self::Mechanism => "the client names a mechanism that was not offered",
+            Self::ChannelBinding => {
+                "what the client says of channel binding does not go with its mechanism"
+            }
+            Self::Downgraded => {
+                "the client could bind to the channel and has heard of no offer, though there was \
+                 one: somebody may stand between"
+            }
+            Self::OtherChannel => {
+                "the client is bound to another certificate than the server's: somebody may stand \
+                 between, or a proxy that ends TLS"
+            }
             Self::WrongPassword => "the password is wrong",
         })
     }
@@ -94,36 +118,78 @@ impl fmt::Debug for Verifier {
     }
 }
 
+/// What a server offers to its clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer<'a> {
+    /// SCRAM-SHA-256: there is no TLS, or none of whose certificate there is a hash.
+    Plain,
+    /// SCRAM-SHA-256-PLUS, bound to the hash of this server's certificate, and SCRAM-SHA-256 for
+    /// clients that cannot.
+    Either(&'a [u8]),
+    /// SCRAM-SHA-256-PLUS only.
+    Bound(&'a [u8]),
+}
+
+impl<'a> Offer<'a> {
+    /// The names of the mechanisms, the best one first.
+    #[must_use]
+    pub fn mechanisms(self) -> &'static [&'static str] {
+        match self {
+            Self::Plain => &[SCRAM_SHA_256],
+            Self::Either(_) => &[SCRAM_SHA_256_PLUS, SCRAM_SHA_256],
+            Self::Bound(_) => &[SCRAM_SHA_256_PLUS],
+        }
+    }
+
+    /// What an exchange by this mechanism is bound to, if it is to be bound.
+    fn binding(self, mechanism: &str) -> Result<Option<&'a [u8]>, ServerScramError> {
+        match (self, mechanism) {
+            (Self::Plain | Self::Either(_), SCRAM_SHA_256) => Ok(None),
+            (Self::Either(hash) | Self::Bound(hash), SCRAM_SHA_256_PLUS) => Ok(Some(hash)),
+            _ => Err(ServerScramError::Mechanism),
+        }
+    }
+}
+
 /// An exchange that has sent its challenge.
 pub struct ScramServer {
     verifier: Verifier,
     /// `client-first-message-bare,server-first-message,`
     transcript: String,
     nonce: String,
-    header: String,
+    /// What `c=` has to hold: the header of the first message, and what the channel is known by.
+    channel: Vec<u8>,
 }
 
 impl ScramServer {
-    /// Takes the client's first message; gives the exchange and the challenge. `nonce` is new,
-    /// random and printable without commas.
+    /// Takes the client's mechanism and first message; gives the exchange and the challenge.
+    /// `nonce` is new, random and printable without commas.
     pub fn begin(
         verifier: &Verifier,
+        offer: Offer<'_>,
+        mechanism: &str,
         first: &[u8],
         nonce: &str,
     ) -> Result<(Self, String), ServerScramError> {
+        let binding = offer.binding(mechanism)?;
         let first = text(first)?;
         // gs2-header: the flag, then the name to act as, which PostgreSQL does not support either.
         let mut parts = first.splitn(3, ',');
-        let (flag, acting_as) = (parts.next(), parts.next());
-        match (flag, acting_as) {
-            (Some("n" | "y"), Some("")) => {}
-            (Some(flag), _) if flag.starts_with("p=") => {
-                return Err(ServerScramError::ChannelBinding);
-            }
+        let (Some(flag), Some("")) = (parts.next(), parts.next()) else {
+            return Err(ServerScramError::Malformed);
+        };
+        match (flag, binding) {
+            (END_POINT, Some(_)) | ("n", None) => {}
+            // RFC 5802, section 6: the client believes that the server cannot.
+            ("y", None) if offer == Offer::Plain => {}
+            ("y", None) => return Err(ServerScramError::Downgraded),
+            ("n" | "y", Some(_)) => return Err(ServerScramError::ChannelBinding),
+            (flag, _) if flag.starts_with("p=") => return Err(ServerScramError::ChannelBinding),
             _ => return Err(ServerScramError::Malformed),
         }
         let bare = parts.next().ok_or(ServerScramError::Malformed)?;
-        let header = format!("{},,", flag.unwrap_or_default());
+        let mut channel = format!("{flag},,").into_bytes();
+        channel.extend_from_slice(binding.unwrap_or_default());
         // The user is the one of the startup message, whatever is in `n=`.
         let mut attributes = bare.split(',');
         let user = attributes.next().is_some_and(|user| user.starts_with("n="));
@@ -134,7 +200,7 @@ impl ScramServer {
         let salt = STANDARD.encode(&verifier.salt);
         let challenge = format!("r={nonce},s={salt},i={}", verifier.iterations);
         let transcript = format!("{bare},{challenge},");
-        Ok((Self { verifier: verifier.clone(), transcript, nonce, header }, challenge))
+        Ok((Self { verifier: verifier.clone(), transcript, nonce, channel }, challenge))
     }
 
     /// Takes the client's last message; gives the proof of the server. Only after `Ok` is the
@@ -142,9 +208,12 @@ impl ScramServer {
     pub fn finish(self, last: &[u8]) -> Result<String, ServerScramError> {
         let last = text(last)?;
         let (without_proof, proof) = last.rsplit_once(",p=").ok_or(ServerScramError::Malformed)?;
-        let binding = STANDARD.encode(&self.header);
-        let expected = format!("c={binding},r={}", self.nonce);
-        if without_proof != expected {
+        // Nothing here is secret: a client that is bound to another channel may hear so.
+        let channel = format!("c={},", STANDARD.encode(&self.channel));
+        let Some(nonce) = without_proof.strip_prefix(&channel) else {
+            return Err(self.other_channel(without_proof));
+        };
+        if nonce.strip_prefix("r=") != Some(&self.nonce) {
             return Err(ServerScramError::Malformed);
         }
         let proof: Vec<u8> = STANDARD.decode(proof).map_err(|_| ServerScramError::Malformed)?;
@@ -162,6 +231,18 @@ impl ScramServer {
             return Err(ServerScramError::WrongPassword);
         }
         Ok(format!("v={}", STANDARD.encode(hmac(&self.verifier.server_key, &message))))
+    }
+
+    /// Why `c=` is another than it should be.
+    fn other_channel(&self, without_proof: &str) -> ServerScramError {
+        let named = without_proof.strip_prefix("c=").and_then(|rest| rest.split(',').next());
+        let named = named.and_then(|named| STANDARD.decode(named).ok()).unwrap_or_default();
+        let bound = self.channel.starts_with(END_POINT.as_bytes());
+        if bound && named.starts_with(END_POINT.as_bytes()) {
+            ServerScramError::OtherChannel
+        } else {
+            ServerScramError::Malformed
+        }
     }
 }
 

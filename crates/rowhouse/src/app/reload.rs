@@ -15,13 +15,14 @@ use crate::secrets::Sources;
 
 /// What is followed without a restart: who callers are, what new connections are met with, and how
 /// much is logged. Keys and whole sections.
-const FOLLOWED: [&str; 13] = [
+const FOLLOWED: [&str; 14] = [
     "http.tls_certificate_file",
     "http.tls_key_file",
     "http.tls_min_version",
     "wire.tls_certificate_file",
     "wire.tls_key_file",
     "wire.tls_min_version",
+    "wire.channel_binding",
     "user",
     "aws.region",
     "access_key",

@@ -10,6 +10,7 @@ use simple_asn1::ASN1Block;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, InconsistentKeys, ServerConfig, SupportedProtocolVersion};
 
+use super::end_point;
 use super::reader::Section;
 
 /// HTTP/2 in the words of ALPN (RFC 9113, 3.2).
@@ -34,6 +35,9 @@ pub struct Tls {
     pub server: Arc<ServerConfig>,
     /// When the certificate ends, where it says so.
     pub expires: Option<Timestamp>,
+    /// What a client binds its password to: the hash of the certificate (RFC 5929, section 4).
+    /// `None`: for signatures of its kind there is none.
+    pub end_point: Option<Arc<[u8]>>,
 }
 
 impl fmt::Debug for Tls {
@@ -66,13 +70,14 @@ pub fn tls(section: &Section<'_>, now: Timestamp, alpn: &[&[u8]]) -> Option<Tls>
     let chain = chain?;
     let validity = chain.first().and_then(|certificate| validity(certificate));
     warn_of_dates(section, validity, now);
+    let end_point = chain.first().and_then(|certificate| end_point::hash(certificate));
     let mut server = ServerConfig::builder_with_protocol_versions(versions?)
         .with_no_client_auth()
         .with_single_cert(chain, key?)
         .map_err(|error| report(section, &error))
         .ok()?;
     server.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-    Some(Tls { server: Arc::new(server), expires: validity.map(|(_, until)| until) })
+    Some(Tls { server: Arc::new(server), expires: validity.map(|(_, until)| until), end_point })
 }
 
 fn chain(section: &Section<'_>, file: &str) -> Option<Vec<CertificateDer<'static>>> {

@@ -46,8 +46,21 @@ pub struct Wire {
     pub token_secret: Option<String>,
     /// The certificate and its key. `None`: no TLS.
     pub tls: Option<Tls>,
+    /// Whether passwords are bound to the channel.
+    pub channel_binding: ChannelBinding,
     /// Who has a password of its own.
     pub users: Vec<User>,
+}
+
+/// Whether passwords are bound to the channel, in libpq's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChannelBinding {
+    /// It is not offered.
+    Disable,
+    /// It is offered over TLS, and clients that cannot do without.
+    Prefer,
+    /// Without it no password is taken.
+    Require,
 }
 
 /// Somebody with a password of its own.
@@ -88,6 +101,9 @@ pub fn wire(
     if let Some(arn) = &token_secret {
         check_secret(section, "token_secret", arn, PrincipalKind::Tenant, secrets);
     }
+    let binding = channel_binding(section);
+    let tls = certificate::tls(section, Timestamp::now(), &[ALPN_POSTGRESQL]);
+    check_binding(section, binding, tls.as_ref());
     Wire {
         listen,
         connections_max: section.integer("connections_max", 1..=1_000_000),
@@ -99,8 +115,37 @@ pub fn wire(
         prepared_bytes_max: section.size("prepared_bytes_max", 1024..=MESSAGE_BYTES_MAX),
         resource: resource.or_else(first).unwrap_or_default(),
         token_secret,
-        tls: certificate::tls(section, Timestamp::now(), &[ALPN_POSTGRESQL]),
+        tls,
+        channel_binding: binding,
         users: Vec::new(),
+    }
+}
+
+fn channel_binding(section: &Section<'_>) -> ChannelBinding {
+    let words = [
+        ("disable", ChannelBinding::Disable),
+        ("prefer", ChannelBinding::Prefer),
+        ("require", ChannelBinding::Require),
+    ];
+    section.word("channel_binding", &words).unwrap_or(ChannelBinding::Prefer)
+}
+
+/// A door that requires what it cannot offer would let nobody in.
+fn check_binding(section: &Section<'_>, binding: ChannelBinding, tls: Option<&Tls>) {
+    if binding != ChannelBinding::Require {
+        return;
+    }
+    match tls {
+        Some(tls) if tls.end_point.is_none() => {
+            let message = "cannot be required: the signature of the certificate has no hash of its \
+                           own (Ed25519 has none), so that there is nothing to bind to";
+            section.problem("channel_binding", message);
+        }
+        None if !section.has("tls_certificate_file") => {
+            let message = "cannot be required without TLS: add tls_certificate_file";
+            section.problem("channel_binding", message);
+        }
+        _ => {}
     }
 }
 

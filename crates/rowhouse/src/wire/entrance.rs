@@ -16,8 +16,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 
+use super::handshake::{Asked, Channel};
 use super::{Door, proof};
 use crate::error::{Error, Kind};
 use crate::net::{ClientStream, PaceLimits, PacedStream, Phase};
@@ -44,8 +44,10 @@ pub struct Arrival {
 pub struct Entering {
     pub(super) stream: ClientStream,
     pub(super) incoming: BytesMut,
-    /// Nobody else hears what is said.
-    pub(super) private: bool,
+    /// It is on this machine.
+    nearby: bool,
+    /// What the handshake of TLS has settled, if there was one.
+    pub(super) channel: Option<Channel>,
 }
 
 /// What a first packet asks for, in texts of its own.
@@ -155,17 +157,15 @@ async fn first_packet(
     mut stream: PacedStream,
     arrival: Arrival,
 ) -> Option<(Entering, Bytes)> {
-    let acceptor = door.tls.borrow().clone();
-    let private = arrival.nearby;
+    let greeting = door.tls.borrow().clone();
     // Since PostgreSQL 17, clients may begin with TLS at once.
     if let [TLS_HANDSHAKE, ..] = stream.look(|bytes| !bytes.is_empty()).await.ok()? {
-        let stream = shake_hands(door, stream, acceptor?).await?;
-        let mut entering = Entering { stream, incoming: BytesMut::new(), private: true };
+        let shaken = greeting?.shake_hands(stream, Asked::Directly, &door.observer).await?;
+        let mut entering = Entering::over_tls(shaken, arrival);
         let packet = entering.packet().await?;
         return Some((entering, packet));
     }
-    let stream = ClientStream::Plain(stream);
-    let mut entering = Entering { stream, incoming: BytesMut::new(), private };
+    let mut entering = Entering::plain(ClientStream::Plain(stream), arrival);
     let mut asked = 0;
     loop {
         let packet = entering.packet().await?;
@@ -180,31 +180,18 @@ async fn first_packet(
         if asked > 2 || !entering.incoming.is_empty() {
             return None;
         }
-        match (acceptor.clone(), entering.stream) {
-            (Some(acceptor), ClientStream::Plain(mut stream)) if tls => {
+        match (greeting.clone(), entering.stream) {
+            (Some(greeting), ClientStream::Plain(mut stream)) if tls => {
                 stream.write_all(&[response::TLS_ACCEPTED]).await.ok()?;
-                let stream = shake_hands(door, stream, acceptor).await?;
-                entering = Entering { stream, incoming: BytesMut::new(), private: true };
+                let shaken = greeting.shake_hands(stream, Asked::First, &door.observer).await?;
+                entering = Entering::over_tls(shaken, arrival);
             }
-            (_, stream) => {
-                entering = Entering { stream, incoming: BytesMut::new(), private };
-                entering.stream.write_all(&[response::REFUSED]).await.ok()?;
-                entering.stream.flush().await.ok()?;
+            (_, ClientStream::Plain(mut stream)) => {
+                stream.write_all(&[response::REFUSED]).await.ok()?;
+                entering = Entering::plain(ClientStream::Plain(stream), arrival);
             }
-        }
-    }
-}
-
-async fn shake_hands(
-    door: &Door,
-    stream: PacedStream,
-    acceptor: TlsAcceptor,
-) -> Option<ClientStream> {
-    match acceptor.accept(stream).await {
-        Ok(stream) => Some(ClientStream::Tls(Box::new(stream))),
-        Err(error) => {
-            door.observer.emit(&Event::HandshakeFailed { reason: &error });
-            None
+            // TLS inside TLS.
+            (_, ClientStream::Tls(_)) => return None,
         }
     }
 }
@@ -283,6 +270,19 @@ async fn refuse(entering: &mut Entering, error: &Error) {
 }
 
 impl Entering {
+    fn plain(stream: ClientStream, arrival: Arrival) -> Entering {
+        Entering { stream, incoming: BytesMut::new(), nearby: arrival.nearby, channel: None }
+    }
+
+    fn over_tls((stream, channel): (ClientStream, Channel), arrival: Arrival) -> Entering {
+        Entering { channel: Some(channel), ..Entering::plain(stream, arrival) }
+    }
+
+    /// Whether nobody else hears what is said.
+    pub(super) fn is_private(&self) -> bool {
+        self.nearby || self.channel.is_some()
+    }
+
     /// The next packet without a tag. `None`: it is none, or the client is gone.
     async fn packet(&mut self) -> Option<Bytes> {
         loop {

@@ -35,14 +35,15 @@ pub fn cases() -> Vec<Case> {
 const SOON: Duration = Duration::from_secs(30);
 
 /// SIGHUP, and waits for the log to say what came of it.
-fn reload(gateway: &Gateway, said: &str) {
+pub fn reload(gateway: &Gateway, said: &str) {
     let count = |log: &str| log.matches(said).count();
     let before = count(&gateway.process.log());
     gateway.process.signal(Signal::HUP);
     wait::until_true(said, SOON, || count(&gateway.process.log()) > before);
 }
 
-const RELOADED: &str = "configuration reloaded";
+/// What the log says when it was followed.
+pub const RELOADED: &str = "configuration reloaded";
 const REFUSED: &str = "configuration not reloaded";
 
 fn a_new_certificate(stand: &Stand) {

@@ -5,13 +5,20 @@ mod extended;
 mod hostile;
 mod limits;
 mod scripts;
+mod secure;
 mod walls;
 
 use crate::case::Case;
 
 /// The trials.
 pub fn cases() -> Vec<Case> {
-    let suites =
-        [scripts::cases(), extended::cases(), walls::cases(), hostile::cases(), limits::cases()];
+    let suites = [
+        scripts::cases(),
+        extended::cases(),
+        walls::cases(),
+        hostile::cases(),
+        limits::cases(),
+        secure::cases(),
+    ];
     suites.into_iter().flatten().collect()
 }

@@ -5,9 +5,20 @@ use super::*;
 use crate::scram::{ChannelBinding, ScramClient};
 
 const NONCE: &str = "server-nonce";
+/// The hash of a certificate.
+const HASH: &[u8] = &[0xab; 32];
 
 fn begin(first: &str) -> Result<(ScramServer, String), ServerScramError> {
-    ScramServer::begin(&Verifier::of_password("pencil").unwrap(), first.as_bytes(), NONCE)
+    offered(Offer::Plain, SCRAM_SHA_256, first)
+}
+
+fn offered(
+    offer: Offer<'_>,
+    mechanism: &str,
+    first: &str,
+) -> Result<(ScramServer, String), ServerScramError> {
+    let verifier = Verifier::of_password("pencil").unwrap();
+    ScramServer::begin(&verifier, offer, mechanism, first.as_bytes(), NONCE)
 }
 
 #[test]
@@ -21,7 +32,9 @@ fn both_halves_agree_on_the_password_and_on_nothing_else() {
             let verifier = Verifier::of_password("pencil").unwrap();
             let mut client = ScramClient::new(password, binding);
             let first = client.client_first().unwrap();
-            let (server, challenge) = ScramServer::begin(&verifier, &first, NONCE).unwrap();
+            let (server, challenge) =
+                ScramServer::begin(&verifier, Offer::Plain, client.mechanism(), &first, NONCE)
+                    .unwrap();
             let last = client.on_continue(challenge.as_bytes()).unwrap();
             match server.finish(&last) {
                 Ok(proof) => {
@@ -44,6 +57,8 @@ fn the_example_of_the_rfc() {
     .unwrap();
     let (server, challenge) = ScramServer::begin(
         &verifier,
+        Offer::Plain,
+        SCRAM_SHA_256,
         b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO",
         "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0",
     )
@@ -71,6 +86,7 @@ fn first_messages_that_are_none() {
         ("n,a=other,n=user,r=abc", Malformed),
         ("x,,n=user,r=abc", Malformed),
         ("p=tls-server-end-point,,n=user,r=abc", ChannelBinding),
+        ("p=,,n=user,r=abc", ChannelBinding),
         (long.as_str(), Malformed),
     ];
     for (first, expected) in cases {
@@ -98,6 +114,77 @@ fn last_messages_that_prove_nothing() {
     let (server, _) = begin("n,,n=,r=abc").unwrap();
     let last = format!("c=biws,r={nonce},p={proof}");
     assert_eq!(server.finish(last.as_bytes()), Err(ServerScramError::WrongPassword));
+}
+
+#[test]
+fn what_is_offered_and_what_is_chosen() {
+    use ServerScramError::{ChannelBinding, Downgraded, Malformed, Mechanism};
+    let (plain, plus) = (SCRAM_SHA_256, SCRAM_SHA_256_PLUS);
+    let (either, bound) = (Offer::Either(HASH), Offer::Bound(HASH));
+    let end_point = "p=tls-server-end-point";
+    for (offer, mechanism, flag, expected) in [
+        (Offer::Plain, plain, "n", None),
+        (Offer::Plain, plain, "y", None),
+        (Offer::Plain, plain, end_point, Some(ChannelBinding)),
+        (Offer::Plain, plus, end_point, Some(Mechanism)),
+        (either, plus, end_point, None),
+        (either, plain, "n", None),
+        (either, plain, "y", Some(Downgraded)),
+        (either, plain, end_point, Some(ChannelBinding)),
+        (either, plus, "n", Some(ChannelBinding)),
+        (either, plus, "y", Some(ChannelBinding)),
+        (either, plus, "p=tls-unique", Some(ChannelBinding)),
+        (either, plus, "p=tls-exporter", Some(ChannelBinding)),
+        (either, plus, "q", Some(Malformed)),
+        (bound, plus, end_point, None),
+        (bound, plain, "n", Some(Mechanism)),
+        (bound, "PLAIN", "n", Some(Mechanism)),
+        (bound, "scram-sha-256-plus", end_point, Some(Mechanism)),
+    ] {
+        let begun = offered(offer, mechanism, &format!("{flag},,n=,r=abc"));
+        assert_eq!(begun.err(), expected, "{offer:?} {mechanism} {flag}");
+    }
+    assert_eq!(either.mechanisms(), [plus, plain]);
+    assert_eq!((Offer::Plain.mechanisms(), bound.mechanisms()), (&[plain][..], &[plus][..]));
+}
+
+/// Both halves, the client bound to some certificate and the server to its own.
+#[test]
+fn both_ends_must_be_of_one_channel() {
+    for (hash, password, expected) in [
+        (HASH, "pencil", None),
+        (HASH, "pen", Some(ServerScramError::WrongPassword)),
+        (&[0xab; 31], "pencil", Some(ServerScramError::OtherChannel)),
+        (&[0xac; 32], "pencil", Some(ServerScramError::OtherChannel)),
+        (&[], "pencil", Some(ServerScramError::OtherChannel)),
+    ] {
+        let verifier = Verifier::of_password("pencil").unwrap();
+        let binding = ChannelBinding::TlsServerEndPoint(hash.to_vec());
+        let mut client = ScramClient::new(password, binding);
+        let first = client.client_first().unwrap();
+        let (server, challenge) =
+            ScramServer::begin(&verifier, Offer::Either(HASH), client.mechanism(), &first, NONCE)
+                .unwrap();
+        let last = client.on_continue(challenge.as_bytes()).unwrap();
+        assert_eq!(server.finish(&last).err(), expected, "{hash:?} {password}");
+    }
+}
+
+/// A header that says one thing at the beginning and another at the end.
+#[test]
+fn a_changed_header_is_found_out() {
+    let nonce = format!("abc{NONCE}");
+    let proof = STANDARD.encode([7; 32]);
+    let own = [b"p=tls-server-end-point,,", HASH].concat();
+    for channel in
+        [&b"n,,"[..], b"y,,", b"", b"p=tls-server-end-point,", HASH, &own[..own.len() - 1]]
+    {
+        let first = "p=tls-server-end-point,,n=,r=abc";
+        let (server, _) = offered(Offer::Either(HASH), SCRAM_SHA_256_PLUS, first).unwrap();
+        let last = format!("c={},r={nonce},p={proof}", STANDARD.encode(channel));
+        let error = server.finish(last.as_bytes()).unwrap_err();
+        assert_ne!(error, ServerScramError::WrongPassword, "{channel:?}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 use rowhouse_protocol::backend::{
@@ -10,6 +11,7 @@ use rowhouse_protocol::backend::{
 };
 use rowhouse_protocol::scram::{ChannelBinding, ScramClient};
 use rowhouse_protocol::{frame, frontend};
+use tokio_rustls::rustls::{self, ClientConfig, ClientConnection};
 
 use crate::client::socket;
 use crate::gateway::{Gateway, KEY_SECRET};
@@ -21,6 +23,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub struct Client {
     /// The socket.
     pub stream: TcpStream,
+    tls: Option<Box<ClientConnection>>,
     incoming: BytesMut,
     /// How it cancels.
     pub key: (i32, Vec<u8>),
@@ -59,7 +62,35 @@ impl Client {
     /// Connects and sends nothing.
     pub fn knock(address: SocketAddr) -> Client {
         let stream = socket(address).unwrap();
-        Client { stream, incoming: BytesMut::new(), key: (0, Vec::new()), parameters: Vec::new() }
+        let (incoming, key) = (BytesMut::new(), (0, Vec::new()));
+        Client { stream, tls: None, incoming, key, parameters: Vec::new() }
+    }
+
+    /// Asks for TLS and shakes hands with `localhost`; why not, if the handshake fails.
+    pub fn secure(&mut self, config: &Arc<ClientConfig>) -> Result<(), String> {
+        self.stream.write_all(b"\0\0\0\x08\x04\xd2\x16\x2f").unwrap();
+        let mut answer = [0];
+        self.stream.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, *b"S");
+        self.secure_directly(config)
+    }
+
+    /// The same without asking.
+    pub fn secure_directly(&mut self, config: &Arc<ClientConfig>) -> Result<(), String> {
+        let name = "localhost".try_into().unwrap();
+        let mut tls = ClientConnection::new(Arc::clone(config), name).unwrap();
+        while tls.is_handshaking() {
+            tls.complete_io(&mut self.stream).map_err(|error| error.to_string())?;
+        }
+        self.tls = Some(Box::new(tls));
+        Ok(())
+    }
+
+    /// The hash of the server's certificate, as its signature is made by SHA-256.
+    pub fn end_point(&self) -> Vec<u8> {
+        let tls = self.tls.as_ref().unwrap();
+        let certificate = &tls.peer_certificates().unwrap()[0];
+        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, certificate).as_ref().to_vec()
     }
 
     /// A user of the trials' gateways, in a database.
@@ -97,7 +128,10 @@ impl Client {
     pub fn say(&mut self, build: impl FnOnce(&mut BytesMut)) -> io::Result<()> {
         let mut message = BytesMut::new();
         build(&mut message);
-        self.stream.write_all(&message)
+        match &mut self.tls {
+            Some(tls) => rustls::Stream::new(tls.as_mut(), &mut self.stream).write_all(&message),
+            None => self.stream.write_all(&message),
+        }
     }
 
     /// Sends a text and waits for its answer.
@@ -164,7 +198,11 @@ impl Client {
                 return Some((header.tag, whole));
             }
             let mut piece = [0; 16 * 1024];
-            let read = match self.stream.read(&mut piece) {
+            let read = match &mut self.tls {
+                Some(tls) => rustls::Stream::new(tls.as_mut(), &mut self.stream).read(&mut piece),
+                None => self.stream.read(&mut piece),
+            };
+            let read = match read {
                 Ok(read) => read,
                 Err(error) => {
                     let timed_out = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut];
@@ -199,7 +237,24 @@ impl Client {
     }
 
     fn authenticate(&mut self, password: &str) -> Option<Result<(), Box<ServerError>>> {
-        let mut scram = ScramClient::new(password, ChannelBinding::Unsupported);
+        self.answer(password, ChannelBinding::Unsupported)
+    }
+
+    /// Answers what is asked for until the session begins.
+    pub fn prove(
+        &mut self,
+        password: &str,
+        binding: ChannelBinding,
+    ) -> Result<(), Box<ServerError>> {
+        self.answer(password, binding).expect("closed before anything was proven")
+    }
+
+    fn answer(
+        &mut self,
+        password: &str,
+        binding: ChannelBinding,
+    ) -> Option<Result<(), Box<ServerError>>> {
+        let mut scram = ScramClient::new(password, binding);
         loop {
             let (kind, body) = self.message()?;
             match kind {
