@@ -47,7 +47,7 @@ fn keeps(verb: Verb) -> bool {
 }
 
 /// `SET [SESSION] extra_float_digits = 3`.
-fn is_weightless(statement: &str) -> bool {
+pub(crate) fn is_weightless(statement: &str) -> bool {
     let mut tokens = scan::significant(statement);
     if !tokens.next().is_some_and(|set| set.is_word("set")) {
         return false;

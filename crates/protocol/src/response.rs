@@ -5,7 +5,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use crate::backend::{TransactionStatus, tag};
+use crate::backend::{ErrorFields, TransactionStatus, tag};
 use crate::sqlstate::SqlState;
 
 /// The answer to a request for TLS: now.
@@ -126,6 +126,19 @@ pub fn error(buf: &mut BytesMut, error: ErrorText<'_>) {
         for (code, text) in fields {
             buf.put_u8(code);
             c_str(buf, text);
+        }
+        buf.put_u8(0);
+    });
+}
+
+/// An ErrorResponse or NoticeResponse of a server, told again without what may hold values of rows
+/// or names from inside: severity, code, message and position stay.
+pub fn plainly(buf: &mut BytesMut, tag_byte: u8, fields: ErrorFields<'_>) {
+    tagged(buf, tag_byte, |buf| {
+        for (code, bytes) in fields.iter().filter(|(code, _)| b"SVCMP".contains(code)) {
+            buf.put_u8(code);
+            buf.put_slice(bytes);
+            buf.put_u8(0);
         }
         buf.put_u8(0);
     });

@@ -10,6 +10,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::effect;
+use crate::lasting::is_weightless;
 use crate::scan::{self, Token};
 use crate::statement::{self, Verb};
 use crate::word::Word;
@@ -107,6 +108,29 @@ pub fn refusal(sql: &str) -> Option<Refusal> {
         Verb::Show if Word::of_name(words.get(1)).is_in(SHOWN) => None,
         Verb::Show => Some(Refusal::Show),
         _ => Some(Refusal::Command),
+    }
+}
+
+/// The same for a client of PostgreSQL's own protocol. It begins and ends its transactions itself,
+/// and its driver says things that touch nothing but the driver's own matters.
+#[must_use]
+pub fn refusal_of_client(sql: &str) -> Option<Refusal> {
+    match refusal(sql)? {
+        Refusal::Command if is_of_drivers(sql) => None,
+        why => Some(why),
+    }
+}
+
+/// What is said of transactions, of the driver's own prepared statements, and settings that change
+/// no answer. A snapshot that somebody has exported would be a way to what was deleted since.
+fn is_of_drivers(sql: &str) -> bool {
+    let statements = statement::statements(sql);
+    let [one] = statements.as_slice() else { return false };
+    match one.verb {
+        Verb::Begin | Verb::Commit | Verb::Rollback | Verb::Deallocate => true,
+        Verb::SetTransaction => !scan::significant(one.text).any(|word| word.is_word("snapshot")),
+        Verb::Set => is_weightless(one.text),
+        _ => false,
     }
 }
 

@@ -41,7 +41,7 @@ pub use peers::{Inbox, Peers, serve as serve_peers};
 pub use statement::{Outcome, Statement, Value};
 pub use transaction::Ending;
 
-use crate::config::{Config, Context, Database, PrincipalKind, Resource, RoleSecret};
+use crate::config::{Config, Database, PrincipalKind, Resource, RoleSecret};
 use crate::error::{Error, Kind};
 use crate::observe::{Event, Observer};
 use crate::pool::{Occupant, Pool};
@@ -107,10 +107,7 @@ impl Target {
 
     /// How settings of ours are made there.
     fn making(&self) -> Making {
-        match self.database.context {
-            Context::Standard => Making::Call,
-            Context::Sealed => Making::Commands,
-        }
+        Making::of(self.database.context)
     }
 
     /// What a caller is told of an error. Detail, hint and the rest may hold what is in others'

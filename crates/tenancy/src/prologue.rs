@@ -84,14 +84,21 @@ impl Prologue {
     }
 
     /// The same, but for one setting, which is the tenant that the caller has chosen for all its
-    /// transactions. Only of an `app` there is a choice, and only where settings are believed; for
-    /// everybody else nothing changes.
+    /// transactions; where policies believe a token, it is that of this tenant. Only of an `app`
+    /// there is a choice; for everybody else nothing changes.
     #[must_use]
     pub fn choosing(&self, principal: &Principal, name: &SettingName, chosen: &TenantId) -> Self {
-        let Shape::Settings { names, tenant: None, choices } = &self.0 else { return self.clone() };
         if principal.kind() != PrincipalKind::App {
             return self.clone();
         }
+        let (names, choices) = match &self.0 {
+            Shape::Settings { names, tenant: None, choices } => (names, choices),
+            Shape::Sealed { names, .. } => {
+                let (names, tenant) = (Arc::clone(names), Some(chosen.clone()));
+                return Self(Shape::Sealed { names, tenant });
+            }
+            _ => return self.clone(),
+        };
         let others = choices.iter().filter(|(own, _)| own != name).cloned();
         let choices = others.chain([(name.clone(), chosen.clone())]).collect();
         Self(Shape::Settings { names: Arc::clone(names), tenant: None, choices })

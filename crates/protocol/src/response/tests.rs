@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
-use crate::backend::{Authentication, BackendKeyData, ErrorFields, ParameterStatus, ReadyForQuery};
+use crate::backend::{Authentication, BackendKeyData, ParameterStatus, ReadyForQuery};
 use crate::frame;
 
 fn body(write: impl FnOnce(&mut BytesMut)) -> (u8, Vec<u8>) {
@@ -59,4 +59,14 @@ fn an_error_ends_where_its_text_has_a_nul() {
     let fields = ErrorFields::decode(&written).unwrap().to_owned();
     assert_eq!((fields.severity.as_str(), fields.message.as_str()), ("FATAL", "no"));
     assert_eq!(fields.code, SqlState::INVALID_PASSWORD);
+}
+
+#[test]
+fn what_is_told_plainly() {
+    let fields = b"SERROR\0VERROR\0C23505\0Mno\0Dvalue of a row\0Hhint\0P7\0p8\0qinternal\0W\
+        where\0sschema\0ttable\0ccolumn\0dtype\0nname\0Ffile\0L1\0Rroutine\0Zunknown\0\0";
+    let (kind, told) =
+        body(|b| plainly(b, tag::NOTICE_RESPONSE, ErrorFields::decode(fields).unwrap()));
+    assert_eq!(kind, tag::NOTICE_RESPONSE);
+    assert_eq!(told, b"SERROR\0VERROR\0C23505\0Mno\0P7\0\0");
 }

@@ -149,6 +149,57 @@ fn what_does_not() {
     }
 }
 
+/// What clients of PostgreSQL's own protocol may say besides.
+#[test]
+fn what_drivers_say() {
+    let pass = [
+        "select 1",
+        "begin",
+        "BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY, DEFERRABLE;",
+        "start transaction read only",
+        "commit",
+        "end",
+        "commit and chain",
+        "rollback",
+        "abort",
+        "set transaction isolation level repeatable read",
+        "SET extra_float_digits = 3",
+        "set session application_name to 'psql';",
+        "deallocate p",
+        "DEALLOCATE ALL",
+    ];
+    for sql in pass {
+        assert_eq!(refusal_of_client(sql), None, "{sql}");
+    }
+    let also_here = [
+        "prepare transaction 'x'",
+        "commit prepared 'x'",
+        "rollback prepared 'x'",
+        "set transaction snapshot '00000003-0000001B-1'",
+        "SET TRANSACTION /**/ SnapShot '1'",
+        "set session characteristics as transaction read only",
+        "set extra_float_digits = -15",
+        "set application_name = 'x', 'y'",
+        "set local application_name = 'x'",
+        "set app.x = 1",
+        "set statement_timeout = 0",
+        "\"begin\"",
+    ];
+    for sql in also_here {
+        assert_eq!(refusal_of_client(sql), Some(Command), "{sql}");
+    }
+    for sql in ["begin; select 1", "commit; begin", "select 1; select 2", ";begin"] {
+        assert_eq!(refusal_of_client(sql), Some(Several), "{sql}");
+    }
+    assert_eq!(refusal_of_client("declare c cursor with hold for select 1"), Some(Hold));
+    let still = |sql: &str| refusal_of_client(sql).is_some();
+    let drivers = ["begin", "start transaction", "commit", "end", "rollback", "abort"];
+    let others = ["deallocate all", "set transaction isolation level serializable"];
+    for sql in COMMANDS.iter().filter(|sql| !drivers.contains(sql) && !others.contains(sql)) {
+        assert!(still(sql), "{sql}");
+    }
+}
+
 #[test]
 fn lists_are_sorted() {
     assert!(SHOWN.is_sorted());

@@ -6,6 +6,7 @@
 //! is outstanding on it. A client that leaves in the middle costs that connection, which is
 //! cancelled and closed.
 
+mod beginning;
 mod cancels;
 mod dialogue;
 mod manners;
@@ -19,27 +20,26 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use rowhouse_protocol::frontend::{self, Parameter};
-use rowhouse_protocol::oid;
 use rowhouse_tenancy::ids::SettingName;
 use rowhouse_tenancy::principal::{Principal, PrincipalKind};
-use rowhouse_tenancy::prologue::Prologue;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::exchange::{ended_well, exchange, shape};
 use super::{GoingOn, Session, Target};
-use crate::config::Context;
+use crate::config::Database;
 use crate::error::{Error, Kind};
 use crate::identity::now_unix;
 use crate::net::{ClientStream, Phase};
 use crate::observe::Event;
 use crate::pool::{Condition, Lease, Occupant, Pool, Use};
 use crate::upstream::{Taken, cancel};
+use beginning::Scope;
 pub use cancels::{CancelKey, Cancels};
 use dialogue::{Dialogue, Terms};
 pub use manners::Manners;
+use manners::Place;
 use nature::Judge;
 use relay::Step;
 
@@ -125,20 +125,16 @@ impl Session {
         if self.draining.get() {
             return Err(Error::new(Kind::ShuttingDown, "the service is stopping; try again"));
         }
-        if target.database.context == Context::Sealed && principal.kind() != PrincipalKind::Admin {
-            let text = "this database is sealed, and sealed databases are reached through the Data \
-                        API";
-            return Err(Error::new(Kind::NotSupported, text));
-        }
-        let own = &target.database.tenant_settings;
+        let Database { tenant_settings, context, .. } = &*target.database;
         let databases = self.config.resources.iter().flat_map(|resource| &resource.databases);
         let all: Vec<SettingName> =
             databases.flat_map(|database| database.tenant_settings.iter().cloned()).collect();
-        let mut manners = manners::read(parameters, principal, own, &all)?;
+        let place = Place { context: *context, own: tenant_settings, all: &all };
+        let mut manners = manners::read(parameters, principal, place)?;
         let pool = self.pool(target)?;
         // The first of its settings is ours.
         if pool.told().is_empty() || manners.settings.len() > 1 {
-            self.try_settings(&pool, &target.occupant, &manners).await?;
+            self.try_settings(&pool, target, &manners).await?;
         }
         let asked = std::mem::take(&mut manners.told);
         let own = asked.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -160,24 +156,19 @@ impl Session {
     async fn try_settings(
         &self,
         pool: &Rc<Pool>,
-        occupant: &Occupant,
+        target: &Target,
         manners: &Manners,
     ) -> Result<(), Error> {
+        let occupant = &target.occupant;
         let mut lease = pool.exclusive(Use::Conversation, Condition::Clean, occupant).await?;
         if manners.settings.len() <= 1 {
             return Ok(());
         }
-        let texts = manners.settings.iter().flat_map(|(name, value)| [name, value]);
-        let values: Vec<Parameter<'_>> = texts.map(|text| Parameter::text(text)).collect();
+        let (settings, making) = (&manners.settings, target.making());
+        let shape = shape(beginning::count(settings, making, Scope::Trial), true, ANSWER_BYTES_MAX);
         let link = lease.link()?.clone();
-        let reply = exchange(&link, shape(1, true, ANSWER_BYTES_MAX), |buf| {
-            let types = vec![oid::TEXT; values.len()];
-            frontend::parse(buf, "", &Prologue::settings_sql(manners.settings.len()), &types)?;
-            frontend::bind(buf, "", "", &values)?;
-            frontend::execute(buf, "", 0)?;
-            frontend::sync(buf);
-            Ok(())
-        });
+        let write = |buf: &mut BytesMut| beginning::write(buf, settings, making, Scope::Trial);
+        let reply = exchange(&link, shape, write);
         let reply = reply.await.map_err(explain)?;
         ended_well(&reply).map_err(explain)
     }
@@ -196,12 +187,18 @@ impl Session {
             pool: Rc::clone(&pool),
             principal: principal.clone(),
             settings: target.database.tenant_settings.clone(),
+            context: target.database.context,
+            chosen: manners.chosen().is_some(),
         };
+        let chosen = manners.chosen().map(|tenant| Occupant::Tenant(tenant.clone()));
         let dialogue = Dialogue::new(Terms {
             judge: Box::new(move |sql, types| judge.judge(sql, types)),
             kind: principal.kind(),
+            fixed: principal.kind() == PrincipalKind::Tenant || chosen.is_some(),
             prologue: manners.prologue,
             settings: manners.settings,
+            context: target.database.context,
+            now: now_unix,
             message_bytes_max: self.config.wire.message_bytes_max,
             prepared_bytes_max: self.config.wire.prepared_bytes_max,
         });
@@ -209,7 +206,7 @@ impl Session {
             session: Rc::clone(self),
             principal,
             pool,
-            occupant: target.occupant.clone(),
+            occupant: chosen.unwrap_or_else(|| target.occupant.clone()),
             dialogue,
             client,
             incoming,
@@ -313,6 +310,7 @@ impl Conversation {
             let prologue_unknown = lease.prologue_unknown();
             let link = lease.link()?.clone();
             if let Some(taken) = link.take_over().await {
+                self.dialogue.key = link.session_key().cloned();
                 self.dialogue.begin_using(prologue_unknown, condition);
                 self.server = Some(Server { taken, lease, condition, _going_on: going_on });
                 return Ok(());

@@ -1,9 +1,9 @@
 //! What a statement may not do, decided before any of it reaches PostgreSQL.
 
 use rowhouse_data_api::fault::Fault;
-use rowhouse_protocol::context::context_change;
+use rowhouse_protocol::context::{ContextChange, context_change};
 use rowhouse_protocol::scan;
-use rowhouse_protocol::sealed::refusal;
+use rowhouse_protocol::sealed::{refusal, refusal_of_client};
 use rowhouse_protocol::statement::{Verb, statements};
 use rowhouse_tenancy::ids::SettingName;
 use rowhouse_tenancy::principal::{Principal, PrincipalKind};
@@ -71,22 +71,47 @@ pub fn check(
     Ok(())
 }
 
-/// The same for who talks to PostgreSQL itself, in its own protocol: several statements in one
-/// text, COPY and transactions are its own business.
+/// The same for who talks to PostgreSQL itself, in its own protocol: transactions are its own
+/// business, and where the database is not sealed so are several statements in one text and COPY.
 pub fn check_conversation(
     principal: &Principal,
+    context: Context,
     settings: &[SettingName],
     entry: &StatementEntry,
     sql: &str,
 ) -> Result<(), Error> {
-    if principal.kind() == PrincipalKind::Tenant {
-        for statement in statements(sql) {
-            refuse_two_phases(statement.verb)?;
-        }
-        refuse_our_names(sql)?;
-        refuse_context_change(settings, entry, sql)?;
+    if principal.kind() != PrincipalKind::Tenant {
+        return Ok(());
     }
-    Ok(())
+    refuse_our_names(sql)?;
+    match context {
+        // What the entry keeps is another door's answer.
+        Context::Sealed => refusal_of_client(sql)
+            .map_or(Ok(()), |why| Err(Error::new(Kind::ContextProtected, why.to_string()))),
+        Context::Standard => {
+            for statement in statements(sql) {
+                refuse_two_phases(statement.verb)?;
+            }
+            refuse_context_change(settings, entry, sql)
+        }
+    }
+}
+
+/// What an application may not write in a sealed database when it has chosen its tenant for all its
+/// transactions: a setting of another one would be believed by the reader of this text and by
+/// nobody else.
+pub fn check_choice(settings: &[SettingName], sql: &str) -> Result<(), Error> {
+    let names: Vec<&str> = settings.iter().map(SettingName::as_str).collect();
+    match context_change(sql, &names) {
+        Some(ContextChange::Setting { name }) => {
+            let text = format!(
+                "in a sealed database the tenant is said when connecting \
+                 (options=-c {name}=…): SET does not change it"
+            );
+            Err(Error::new(Kind::NotSupported, text))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Prepared statements of ours that set the context are on the connection as well, where EXECUTE

@@ -12,7 +12,7 @@ use rowhouse_protocol::backend::{Columns, CommandTag, ErrorFields, tag};
 use rowhouse_protocol::frame::HEADER_LEN;
 use rowhouse_protocol::frontend::{self, EncodeError, Parameter};
 use rowhouse_protocol::oid;
-use rowhouse_tenancy::prologue::Prologue;
+use rowhouse_tenancy::prologue::{Context, Prologue};
 
 use super::exchange::{
     Failure, INFERENCE_SAVEPOINT, Opening, malformed, shape, write_command, write_opening,
@@ -72,6 +72,16 @@ pub enum Making {
     /// Each by a `SET LOCAL`, in a transaction block: in a sealed database `set_config` is for
     /// nobody.
     Commands,
+}
+
+impl Making {
+    /// How settings of ours are made where policies believe this.
+    pub fn of(context: Context) -> Making {
+        match context {
+            Context::Standard => Making::Call,
+            Context::Sealed => Making::Commands,
+        }
+    }
 }
 
 /// Everything that one exchange is made of.

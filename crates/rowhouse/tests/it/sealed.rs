@@ -9,7 +9,7 @@ mod tokens;
 
 use crate::case::{Case, suite};
 
-pub use database::Stage;
+pub use database::{DATABASE, Stage};
 
 /// The trials.
 pub fn cases() -> Vec<Case> {

@@ -5,6 +5,7 @@ mod extended;
 mod hostile;
 mod limits;
 mod scripts;
+mod sealed;
 mod secure;
 mod walls;
 
@@ -19,6 +20,7 @@ pub fn cases() -> Vec<Case> {
         hostile::cases(),
         limits::cases(),
         secure::cases(),
+        sealed::cases(),
     ];
     suites.into_iter().flatten().collect()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Context, Prologue, Unsealed};
 use crate::ids::{SettingName, TenantId};
-use crate::principal::Principal;
+use crate::principal::{Principal, PrincipalKind};
 use crate::seal::{SealKey, SealKeyId, SessionKey};
 
 fn names(names: &[&str]) -> Arc<[SettingName]> {
@@ -88,5 +88,21 @@ fn a_sealed_context_names_tenant_and_settings() {
         assert_eq!(words.parameters(), expected);
         assert_eq!(words.sql(), "select rowhouse.enter($1, $2, $3)");
         assert!(!words.is_empty());
+    }
+}
+
+#[test]
+fn an_application_chooses_one_tenant_of_a_sealed_database() {
+    let (key, app, one) = (key(), Principal::for_app("key"), tenant("1"));
+    for (principal, id) in [(app, "7"), (one, "1"), (Principal::for_admin("a"), "")] {
+        let prologue = Prologue::for_principal(&principal, &names(&["a.t"]), Context::Sealed);
+        let [name, seven] = ["a.t", "7"];
+        let name = SettingName::parse(name).unwrap();
+        let seven = TenantId::parse(seven).unwrap();
+        let chosen = prologue.choosing(&principal, &name, &seven);
+        let words = chosen.words(Some(&key), 100).unwrap();
+        let parameters = words.parameters();
+        assert_eq!(parameters.last().map_or(&b""[..], |last| last.as_ref()), id.as_bytes());
+        assert_eq!(chosen.words(None, 100).is_err(), principal.kind() != PrincipalKind::Admin);
     }
 }

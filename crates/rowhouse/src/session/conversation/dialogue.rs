@@ -10,6 +10,7 @@
 
 mod extended;
 mod hear;
+mod needs;
 mod portals;
 mod simple;
 
@@ -25,14 +26,16 @@ use rowhouse_protocol::request::{DecodeError, Named, Request, tag};
 use rowhouse_protocol::response::{self, ErrorText, Severity};
 use rowhouse_protocol::sqlstate::SqlState;
 use rowhouse_tenancy::principal::PrincipalKind;
-use rowhouse_tenancy::prologue::Prologue;
+use rowhouse_tenancy::prologue::{Context, Prologue};
+use rowhouse_tenancy::seal::SessionKey;
 
 use hear::Spoken;
+use needs::needs_connection;
 use portals::Portals;
 
 use super::nature::Nature;
 use super::parts::Part;
-use super::prepared::{ClientStatement, Prepared, deallocated};
+use super::prepared::{ClientStatement, Prepared};
 use crate::error::{Error, Kind};
 use crate::pool::Condition;
 
@@ -52,11 +55,16 @@ pub type Judgement = dyn Fn(&str, &[u32]) -> Result<Nature, Error>;
 pub struct Dialogue {
     judge: Box<Judgement>,
     kind: PrincipalKind,
+    fixed: bool,
     prologue: Prologue,
     /// What the client's session begins with, for the session and not for the transaction.
     settings: Vec<(String, String)>,
+    context: Context,
+    now: fn() -> u64,
     message_bytes_max: usize,
     prepared_bytes_max: usize,
+    /// What vouches for a tenant on the connection that is being used.
+    pub key: Option<SessionKey>,
     /// For PostgreSQL.
     pub to_server: BytesMut,
     /// For the client.
@@ -87,6 +95,8 @@ pub struct Dialogue {
     in_segment: bool,
     /// The client waits for `ReadyForQuery`.
     waiting: bool,
+    /// What follows waits for the end of a transaction in the middle of a segment.
+    holding: bool,
     /// Everything up to `Sync` is left out, since something before it failed.
     skipping: bool,
     /// PostgreSQL takes a COPY stream.
@@ -161,10 +171,16 @@ pub struct Terms {
     pub judge: Box<Judgement>,
     /// What kind of caller it is.
     pub kind: PrincipalKind,
+    /// Its tenant is the same to the end, and is said whenever it could have been lost.
+    pub fixed: bool,
     /// What goes before.
     pub prologue: Prologue,
     /// What the client's session begins with.
     pub settings: Vec<(String, String)>,
+    /// What the policies of the database believe.
+    pub context: Context,
+    /// The time (Unix, seconds): tokens end.
+    pub now: fn() -> u64,
     /// Bytes of one message.
     pub message_bytes_max: usize,
     /// Bytes of all prepared statements.
@@ -177,8 +193,12 @@ impl Dialogue {
         Dialogue {
             judge: terms.judge,
             kind: terms.kind,
+            fixed: terms.fixed,
             prologue: terms.prologue,
             settings: terms.settings,
+            context: terms.context,
+            now: terms.now,
+            key: None,
             message_bytes_max: terms.message_bytes_max,
             prepared_bytes_max: terms.prepared_bytes_max,
             to_server: BytesMut::new(),
@@ -199,6 +219,7 @@ impl Dialogue {
             context_taken: false,
             in_segment: false,
             waiting: false,
+            holding: false,
             skipping: false,
             copying: false,
             ended: false,
@@ -255,7 +276,7 @@ impl Dialogue {
 
     /// PostgreSQL has something to do, and the client waits for it.
     pub fn is_waiting(&self) -> bool {
-        self.waiting
+        self.waiting || self.holding
     }
 
     /// What became of the last segment, once.
@@ -289,6 +310,7 @@ impl Dialogue {
             || self.to_server.len() > WRITTEN_MAX
             || self.to_client.len() > WRITTEN_MAX
             || self.expected.len() > EXPECTED_MAX
+            || self.holds_back()
         {
             return Ok(Next::Later);
         }
@@ -315,62 +337,6 @@ impl Dialogue {
         let message = incoming.split_to(header.len).freeze();
         self.take(header.tag, &message)?;
         Ok(Next::Taken)
-    }
-
-    /// What needs no connection to be answered: what is refused anyway, and the end of a statement
-    /// of which PostgreSQL knows nothing.
-    fn answer_alone(&mut self, message: &[u8]) -> bool {
-        let tag_byte = message.first().copied().unwrap_or_default();
-        let body = message.get(HEADER_LEN..).unwrap_or_default();
-        let refused = match Request::decode(tag_byte, body) {
-            Ok(Request::Query { sql }) => {
-                if let Some(name) = deallocated(sql)
-                    && self.prepared.remove(&name).is_some()
-                {
-                    response::command_complete(&mut self.to_client, "DEALLOCATE");
-                    response::ready_for_query(&mut self.to_client, self.status);
-                    return true;
-                }
-                (self.judge)(sql, &[]).err()
-            }
-            Ok(Request::Parse { sql, types, .. }) => (self.judge)(sql, &types).err(),
-            _ => None,
-        };
-        let Some(error) = refused else { return false };
-        self.refuse(error, tag_byte == tag::QUERY);
-        true
-    }
-
-    /// How a connection has to be for this segment. Only what is there as a whole, and known to
-    /// look at no session, may have one that others have used.
-    fn condition(&self, mut incoming: &[u8]) -> Condition {
-        if !self.settings_are_usual() || self.kind == PrincipalKind::Admin {
-            return Condition::Pristine;
-        }
-        let clean = |sql: &str, types: &[u32]| (self.judge)(sql, types).is_ok_and(|n| n.clean);
-        while let Ok(Some((header, body))) = frame::split(incoming, self.message_bytes_max) {
-            let known = match Request::decode(header.tag, body) {
-                Ok(Request::Query { sql }) if clean(sql, &[]) => return Condition::Clean,
-                Ok(Request::Sync) => return Condition::Clean,
-                Ok(Request::Parse { sql, types, .. }) => clean(sql, &types),
-                // One that this segment prepares has been looked at.
-                Ok(Request::Bind { statement, .. }) => {
-                    self.prepared.get(statement).is_none_or(|known| known.nature.clean)
-                }
-                Ok(Request::Query { .. } | Request::FunctionCall) | Err(_) => false,
-                Ok(_) => true,
-            };
-            if !known {
-                break;
-            }
-            incoming = incoming.get(header.len..).unwrap_or_default();
-        }
-        Condition::Pristine
-    }
-
-    /// What every session has need not be set where nobody can see it.
-    fn settings_are_usual(&self) -> bool {
-        self.settings.len() <= 1
     }
 
     fn take(&mut self, tag_byte: u8, message: &Bytes) -> Result<(), Error> {
@@ -465,11 +431,6 @@ impl Dialogue {
         self.in_segment = true;
         self.expected.push_back(Expected { reply, ours });
     }
-}
-
-/// What PostgreSQL has to do something for.
-fn needs_connection(tag_byte: u8) -> bool {
-    [tag::QUERY, tag::PARSE, tag::BIND, tag::DESCRIBE, tag::EXECUTE, tag::CLOSE].contains(&tag_byte)
 }
 
 fn write_error(buf: &mut BytesMut, severity: Severity, error: &Error) {

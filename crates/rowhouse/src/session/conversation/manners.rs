@@ -40,6 +40,25 @@ const ACCEPTED: [&str; 24] = [
     "work_mem",
     "xmloption",
 ];
+/// The same in a sealed database, where strangers say it: how results look, and of what kind
+/// transactions are. What limits a session (`statement_timeout`, `work_mem`) is not theirs to
+/// choose there, what names mean is pinned, and what messages from inside the server tell
+/// (`debug1`) is not for them.
+const ACCEPTED_SEALED: [&str; 13] = [
+    "bytea_output",
+    "datestyle",
+    "default_transaction_deferrable",
+    "default_transaction_isolation",
+    "default_transaction_read_only",
+    "extra_float_digits",
+    "intervalstyle",
+    "jit",
+    "lc_monetary",
+    "lc_numeric",
+    "lc_time",
+    "timezone",
+    "xmloption",
+];
 /// What every session here begins with anyway, so that nothing need be set.
 const USUAL: [(&str, &[&str]); 6] = [
     ("datestyle", &["iso", "iso, mdy", "iso,mdy"]),
@@ -60,45 +79,61 @@ pub struct Manners {
     pub settings: Vec<(String, String)>,
     /// What it is told of its own parameters.
     pub told: Vec<(String, String)>,
+    /// The tenant that an application has chosen in a sealed database, and by which setting.
+    chosen: Option<(SettingName, TenantId)>,
 }
 
-/// Reads the parameters of a start. `own` are the settings that hold the tenant in the database
-/// asked for, `all` those of any database.
+/// What there is to know of the database that a client asks for.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// What its policies believe.
+    pub context: Context,
+    /// The settings that hold the tenant there.
+    pub own: &'a Arc<[SettingName]>,
+    /// The settings that hold the tenant in any database.
+    pub all: &'a [SettingName],
+}
+
+/// Reads the parameters of a start.
 pub fn read(
     parameters: &[(&str, &str)],
     principal: &Principal,
-    own: &Arc<[SettingName]>,
-    all: &[SettingName],
+    place: Place<'_>,
 ) -> Result<Manners, Error> {
     let mut manners = Manners {
-        prologue: Prologue::for_principal(principal, own, Context::Standard),
+        prologue: Prologue::for_principal(principal, place.own, place.context),
         // The connections of the pool are silent, for nobody reads notices elsewhere.
         settings: vec![("client_min_messages".to_owned(), "notice".to_owned())],
         told: Vec::new(),
+        chosen: None,
     };
     let options = parameters.iter().filter(|(name, _)| *name == "options");
     for (_, text) in options {
         let read = options::settings(text);
         for setting in read.map_err(|error| Error::new(Kind::Invalid, error.to_string()))? {
-            manners.take(&setting.name, &setting.value, principal, own, all)?;
+            manners.take(&setting.name, &setting.value, principal, place)?;
         }
     }
     for (name, value) in parameters {
         if !matches!(*name, "user" | "database" | "options") {
-            manners.take(name, value, principal, own, all)?;
+            manners.take(name, value, principal, place)?;
         }
     }
     Ok(manners)
 }
 
 impl Manners {
+    /// The tenant that an application has chosen in a sealed database.
+    pub fn chosen(&self) -> Option<&TenantId> {
+        self.chosen.as_ref().map(|(_, tenant)| tenant)
+    }
+
     fn take(
         &mut self,
         name: &str,
         value: &str,
         principal: &Principal,
-        own: &[SettingName],
-        all: &[SettingName],
+        place: Place<'_>,
     ) -> Result<(), Error> {
         let folded = name.to_ascii_lowercase();
         if value.len() > VALUE_BYTES_MAX || value.chars().any(char::is_control) {
@@ -113,9 +148,14 @@ impl Manners {
             "replication" if matches!(value, "false" | "off" | "no" | "0") => return Ok(()),
             _ => {}
         }
+        let is_strange =
+            place.context == Context::Sealed && principal.kind() == PrincipalKind::Tenant;
         if let Ok(setting) = SettingName::parse(&folded) {
-            if all.contains(&setting) {
-                return self.take_tenant(&setting, value, principal, own);
+            if place.all.contains(&setting) {
+                return self.take_tenant(&setting, value, principal, place);
+            }
+            if is_strange {
+                return Err(not_accepted(&folded));
             }
             self.set(&folded, value);
             return Ok(());
@@ -127,12 +167,11 @@ impl Manners {
         if is_usual {
             return Ok(());
         }
-        if !ACCEPTED.contains(&folded.as_str()) {
-            let text = format!(
-                "the parameter \"{folded}\" cannot be set when connecting here; leave it out, or \
-                 use SET"
-            );
-            return Err(Error::new(Kind::NotSupported, text));
+        // SET would take all of a path for one name.
+        let is_path = place.context == Context::Sealed && folded == "search_path";
+        let accepted: &[&str] = if is_strange { &ACCEPTED_SEALED } else { &ACCEPTED };
+        if is_path || !accepted.contains(&folded.as_str()) {
+            return Err(not_accepted(&folded));
         }
         if let Some(told) = reported(&folded) {
             self.told.push((told.to_owned(), value.to_owned()));
@@ -147,7 +186,7 @@ impl Manners {
         setting: &SettingName,
         value: &str,
         principal: &Principal,
-        own: &[SettingName],
+        place: Place<'_>,
     ) -> Result<(), Error> {
         match principal.tenant() {
             Some(tenant) if tenant.as_str() == value => Ok(()),
@@ -158,16 +197,35 @@ impl Manners {
                 );
                 Err(Error::new(Kind::ContextProtected, text))
             }
-            None if principal.kind() == PrincipalKind::App && own.contains(setting) => {
+            None if principal.kind() == PrincipalKind::App && place.own.contains(setting) => {
                 if value.is_empty() {
                     return Ok(());
                 }
                 let chosen = TenantId::parse(value).map_err(|_| invalid(setting.as_str()))?;
                 self.prologue = self.prologue.choosing(principal, setting, &chosen);
-                Ok(())
+                match place.context {
+                    Context::Standard => Ok(()),
+                    Context::Sealed => self.choose(setting, chosen),
+                }
             }
             None => {
                 self.set(setting.as_str(), value);
+                Ok(())
+            }
+        }
+    }
+
+    /// A token is for one tenant, however many settings there are for it. The last word for each
+    /// of them counts.
+    fn choose(&mut self, setting: &SettingName, tenant: TenantId) -> Result<(), Error> {
+        match &self.chosen {
+            Some((other, chosen)) if other != setting && *chosen != tenant => {
+                let text = "one connection to a sealed database has one tenant: its settings must \
+                            not name two";
+                Err(Error::new(Kind::Invalid, text))
+            }
+            _ => {
+                self.chosen = Some((setting.clone(), tenant));
                 Ok(())
             }
         }
@@ -198,6 +256,13 @@ fn reported(folded: &str) -> Option<&'static str> {
         "search_path" => Some("search_path"),
         _ => None,
     }
+}
+
+fn not_accepted(name: &str) -> Error {
+    let text = format!(
+        "the parameter \"{name}\" cannot be set when connecting here; leave it out, or use SET"
+    );
+    Error::new(Kind::NotSupported, text)
 }
 
 fn invalid(name: &str) -> Error {

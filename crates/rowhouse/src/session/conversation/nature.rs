@@ -10,10 +10,11 @@ use rowhouse_protocol::statement::{SessionEffect, Verb, examine, statements};
 use rowhouse_tenancy::ids::SettingName;
 use rowhouse_tenancy::principal::Principal;
 
+use crate::config::Context;
 use crate::error::Error;
 use crate::pool::Pool;
 use crate::session::catalog::is_definition;
-use crate::session::guard::check_conversation;
+use crate::session::guard::{check_choice, check_conversation};
 
 /// What is known of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,13 +49,20 @@ pub struct Judge {
     pub principal: Principal,
     /// The settings that hold the tenant.
     pub settings: Arc<[SettingName]>,
+    /// What policies believe.
+    pub context: Context,
+    /// An application has chosen its tenant when it began.
+    pub chosen: bool,
 }
 
 impl Judge {
     /// What this text is.
     pub fn judge(&self, sql: &str, types: &[u32]) -> Result<Nature, Error> {
         let entry = self.pool.statement(sql, types);
-        check_conversation(&self.principal, &self.settings, &entry, sql)?;
+        check_conversation(&self.principal, self.context, &self.settings, &entry, sql)?;
+        if self.chosen && self.context == Context::Sealed {
+            check_choice(&self.settings, sql)?;
+        }
         if entry.examined.session == SessionEffect::KnownClean {
             return Ok(Nature { clean: true, ..Nature::default() });
         }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Mutex;
 
 use crate::folder::Folder;
-use crate::gateway::{Gateway, configuration};
+use crate::gateway::{Gateway, KEY_SECRET, configuration};
 use crate::person::{self, Person};
 use crate::postgres::{Address, SUPERUSER};
 use crate::process::{self, rowhouse};
@@ -15,6 +15,13 @@ use crate::schema;
 pub const DATABASE: &str = "it_sealed";
 /// The role of its tenants, and its password.
 pub const ROLE: &str = "it_sealed_app";
+
+/// Users of the PostgreSQL door whose database it is.
+const WIRE_USERS: [(&str, &str); 3] = [
+    ("sealed_1", "principal = 'tenant'\ntenant = 'tenant_1'"),
+    ("sealed_2", "principal = 'tenant'\ntenant = 'tenant_2'"),
+    ("sealed_app", "principal = 'app'"),
+];
 
 /// A sealed database with the keys of its gateways.
 pub struct Stage {
@@ -91,6 +98,15 @@ pub fn configuration_of(address: &Address, keys: &Path) -> String {
          principals = ['tenant', 'app']\n",
         person::secret("sealed")
     ));
+    // Tokens are for the sealed database, at the PostgreSQL door.
+    let of_token = |secret: &str| format!("token_secret = '{}'", person::secret(secret));
+    text = text.replace(&of_token("app_user"), &of_token("sealed"));
+    let arn = person::secret("sealed");
+    for (name, principal) in WIRE_USERS {
+        text.push_str(&format!(
+            "[[user]]\nname = '{name}'\npassword = '{KEY_SECRET}'\n{principal}\nsecret = '{arn}'\n"
+        ));
+    }
     // Where the trials run on a server that lacks the newest fixes, it is for us to know.
     text.push_str("[gate]\naccept = ['RH608']\n");
     text

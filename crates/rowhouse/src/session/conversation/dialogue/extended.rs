@@ -6,15 +6,17 @@ use std::rc::Rc;
 use bytes::{BufMut, Bytes};
 use rowhouse_protocol::backend::TransactionStatus;
 use rowhouse_protocol::frontend::{self, EncodeError, MESSAGE_LEN_MAX, Parameter};
-use rowhouse_protocol::oid;
 use rowhouse_protocol::request::tag;
 use rowhouse_tenancy::principal::PrincipalKind;
+use rowhouse_tenancy::prologue::Context;
 
 use super::{Dialogue, NOWHERE, PROLOGUE_PORTAL, Reply, encode};
 use crate::error::{Error, Kind};
 use crate::pool::PROLOGUE_STATEMENT;
+use crate::session::conversation::beginning::{self, Scope};
 use crate::session::conversation::nature::Nature;
 use crate::session::conversation::prepared::ClientStatement;
+use crate::session::series::Making;
 
 impl Dialogue {
     /// Parse: on the connection it has no name, whatever the client calls it.
@@ -111,7 +113,7 @@ impl Dialogue {
             self.portals.insert(portal, nature);
         }
         self.ended |= nature.ends || nature.revives;
-        let again = nature.ends || self.kind == PrincipalKind::Tenant && !nature.clean;
+        let again = nature.ends || self.fixed && !nature.clean;
         self.due |= again && self.has_prologue();
         Ok(())
     }
@@ -139,7 +141,9 @@ impl Dialogue {
         self.settings_due |= nature.resets;
         // DISCARD, DEALLOCATE or what a function hides may have taken it away.
         self.parse_prologue |= !nature.control;
-        if self.kind == PrincipalKind::App && nature.lasting && nature.context {
+        // Settings decide nothing in a sealed database.
+        let believed = self.context == Context::Standard;
+        if believed && self.kind == PrincipalKind::App && nature.lasting && nature.context {
             self.context_taken = true;
             self.due = false;
         }
@@ -183,8 +187,7 @@ impl Dialogue {
 
     fn write_prologue(&mut self) -> Result<(), Error> {
         let prologue = self.prologue.clone();
-        // No sealed database is talked to here: its words would be of one connection.
-        let words = prologue.words(None, 0).map_err(Error::internal)?;
+        let words = prologue.words(self.key.as_ref(), (self.now)()).map_err(Error::internal)?;
         if std::mem::take(&mut self.parse_prologue) {
             let sql = words.sql();
             encode(frontend::close_statement(&mut self.to_server, PROLOGUE_STATEMENT))?;
@@ -206,30 +209,19 @@ impl Dialogue {
         Ok(())
     }
 
-    /// In a transaction of its own, so that it stays whatever becomes of the client's.
     fn write_settings(&mut self) -> Result<(), Error> {
-        let sql = settings_sql(self.settings.len());
-        let texts = self.settings.iter().flat_map(|(name, value)| [name, value]);
-        let values: Vec<Parameter<'_>> = texts.map(|text| Parameter::text(text)).collect();
-        let buf = &mut self.to_server;
-        encode(frontend::parse(buf, "", &sql, &vec![oid::TEXT; values.len()]))?;
-        encode(frontend::bind(buf, "", "", &values))?;
-        encode(frontend::execute(buf, "", 0))?;
-        frontend::sync(buf);
-        for reply in [Reply::Parse(None), Reply::Bind, Reply::Execute, Reply::Sync] {
-            self.expect(reply, true);
+        let making = Making::of(self.context);
+        encode(beginning::write(&mut self.to_server, &self.settings, making, Scope::Session))?;
+        for _ in 0..beginning::count(&self.settings, making, Scope::Session) {
+            for reply in [Reply::Parse(None), Reply::Bind, Reply::Execute] {
+                self.expect(reply, true);
+            }
         }
+        self.expect(Reply::Sync, true);
         self.traces.unclean = true;
         self.unnamed = None;
         Ok(())
     }
-}
-
-/// The statement that makes `n` settings of the session at once.
-fn settings_sql(n: usize) -> String {
-    let call =
-        |at: usize| format!("pg_catalog.set_config(${}, ${}, false)", at * 2 + 1, at * 2 + 2);
-    format!("select {}", (0..n).map(call).collect::<Vec<_>>().join(", "))
 }
 
 fn unknown(name: &str) -> Error {

@@ -5,9 +5,10 @@ use bytes::{Bytes, BytesMut};
 use rowhouse_protocol::backend::{CommandTag, ErrorFields, ReadyForQuery, TransactionStatus, tag};
 use rowhouse_protocol::frame::{self, HEADER_LEN};
 use rowhouse_protocol::frontend;
-use rowhouse_protocol::response::Severity;
+use rowhouse_protocol::response::{self, Severity};
 use rowhouse_protocol::sqlstate::SqlState;
 use rowhouse_tenancy::principal::PrincipalKind;
+use rowhouse_tenancy::prologue::Context;
 
 use super::{Dialogue, Expected, Reply, WRITTEN_MAX, write_error};
 use crate::error::Error;
@@ -61,7 +62,7 @@ impl Dialogue {
     fn hear_frame(&mut self, tag_byte: u8, frame: &Bytes) -> Result<(), Error> {
         match tag_byte {
             tag::NOTICE_RESPONSE => {
-                self.tell(frame);
+                self.tell_report(frame);
                 return Ok(());
             }
             tag::PARAMETER_STATUS => {
@@ -165,9 +166,9 @@ impl Dialogue {
             }
             Some(query @ Expected { reply: Reply::Query, .. }) => {
                 self.expected.push_front(Expected { ours: false, ..query });
-                self.tell(frame);
+                self.tell_report(frame);
             }
-            Some(_) | None => self.tell(frame),
+            Some(_) | None => self.tell_report(frame),
         }
         while let Some(left_out) = self.expected.pop_front_if(|next| !next.reply.ends_segment()) {
             // The prologue's statement may be among them.
@@ -193,7 +194,7 @@ impl Dialogue {
             return Err(Error::internal(cause));
         }
         if code == SqlState::QUERY_CANCELED {
-            self.tell(frame);
+            self.tell_report(frame);
         } else {
             self.trouble = Some(cause);
             write_error(&mut self.to_client, Severity::Error, &Error::internal("the prologue"));
@@ -224,9 +225,7 @@ impl Dialogue {
             self.portals.clear();
         }
         let another = std::mem::take(&mut self.another);
-        let anew = another
-            || ready.status == TransactionStatus::Idle
-            || self.kind == PrincipalKind::Tenant;
+        let anew = another || ready.status == TransactionStatus::Idle || self.fixed;
         self.due |= anew && self.has_prologue();
         if ours {
             return self.send_part();
@@ -237,6 +236,22 @@ impl Dialogue {
         self.in_segment = !self.expected.is_empty();
         (self.waiting, self.skipping, self.copying) = (self.in_segment, false, false);
         Ok(())
+    }
+
+    /// An error or a notice. Detail, hint and the rest may hold what is in others' rows, and in a
+    /// sealed database nobody answers for who reads it.
+    fn tell_report(&mut self, frame: &Bytes) {
+        if self.context == Context::Standard || self.kind != PrincipalKind::Tenant {
+            return self.tell(frame);
+        }
+        let kind = frame.first().copied().unwrap_or_default();
+        match ErrorFields::decode(frame.get(HEADER_LEN..).unwrap_or_default()) {
+            Ok(fields) => response::plainly(&mut self.to_client, kind, fields),
+            Err(_) if kind == tag::NOTICE_RESPONSE => {}
+            Err(error) => {
+                write_error(&mut self.to_client, Severity::Error, &Error::internal(error));
+            }
+        }
     }
 
     fn tell(&mut self, frame: &Bytes) {

@@ -10,6 +10,7 @@ use rowhouse_protocol::frontend::{self, EncodeError};
 use rowhouse_tenancy::ids::{SettingName, TenantId};
 use rowhouse_tenancy::principal::{Principal, PrincipalKind};
 use rowhouse_tenancy::prologue::{Context, Prologue};
+use rowhouse_tenancy::seal::{SealKey, SealKeyId};
 
 use super::{Dialogue, Next, Terms};
 use crate::error::{Error, Kind};
@@ -25,6 +26,10 @@ fn judge(sql: &str, _types: &[u32]) -> Result<Nature, Error> {
 }
 
 fn dialogue(kind: PrincipalKind) -> Dialogue {
+    Dialogue::new(terms(kind))
+}
+
+fn terms(kind: PrincipalKind) -> Terms {
     let names: Arc<[SettingName]> = SettingName::parse("app.t").into_iter().collect();
     let tenant = TenantId::parse("1").map(|one| Principal::for_tenant(one, "t"));
     let principal = match (kind, tenant) {
@@ -32,14 +37,17 @@ fn dialogue(kind: PrincipalKind) -> Dialogue {
         (PrincipalKind::Admin, _) => Principal::for_admin("a"),
         _ => Principal::for_app("a"),
     };
-    Dialogue::new(Terms {
+    Terms {
         judge: Box::new(judge),
         kind,
+        fixed: kind == PrincipalKind::Tenant,
         prologue: Prologue::for_principal(&principal, &names, Context::Standard),
         settings: vec![("client_min_messages".to_owned(), "notice".to_owned())],
+        context: Context::Standard,
+        now: || 0,
         message_bytes_max: 10_000,
         prepared_bytes_max: 1000,
-    })
+    }
 }
 
 /// The tags of what is there.
@@ -248,4 +256,64 @@ fn texts_are_held_once() {
     // As the unnamed statement, and as what the connection knows: not by those who wait for it.
     assert_eq!(dialogue.unnamed.as_ref().map(std::rc::Rc::strong_count), Some(2));
     assert!(dialogue.expected.len() >= 3);
+}
+
+/// The token of a transaction that a COMMIT in the middle of a segment begins is made when that
+/// has been answered: one that was made before could have ended meanwhile.
+#[test]
+fn tokens_are_made_when_their_transaction_begins() {
+    let one = TenantId::parse("1").map(|one| Principal::for_tenant(one, "t"));
+    let Ok(one) = one else { panic!("a tenant") };
+    let names: Arc<[SettingName]> = Arc::new([]);
+    let mut dialogue = Dialogue::new(Terms {
+        prologue: Prologue::for_principal(&one, &names, Context::Sealed),
+        context: Context::Sealed,
+        ..terms(PrincipalKind::Tenant)
+    });
+    let (_, key) = SealKey::new(SealKeyId::FIRST, [7; 32]).register(1, "r", [0; 16], 0);
+    let mut words = said(&["P:commit", "B", "E", "P:select 1", "B", "E", "S"]);
+    let taken = |dialogue: &mut Dialogue, words: &mut BytesMut| loop {
+        match dialogue.next(words) {
+            Ok(Next::Connection(condition)) => {
+                dialogue.key = Some(key.clone());
+                dialogue.begin_using(true, condition);
+            }
+            Ok(Next::Taken) => {}
+            next => return next.ok(),
+        }
+    };
+    assert_eq!(taken(&mut dialogue, &mut words), Some(Next::Later));
+    assert_eq!(tags(&dialogue.to_server.split()), "PBESCPBECPBEH");
+    assert!(dialogue.is_waiting());
+    // Asked again it waits, and says so once.
+    assert_eq!(taken(&mut dialogue, &mut words), Some(Next::Later));
+    assert!(dialogue.to_server.is_empty());
+    assert!(dialogue.hear(&mut answered("12CZI312DC312C")).is_ok());
+    assert_eq!(taken(&mut dialogue, &mut words), Some(Next::Later));
+    assert_eq!(tags(&dialogue.to_server), "BECPBES");
+    assert_eq!(tags(&dialogue.to_client), "12C");
+}
+
+/// Detail of errors and notices is not for tenants of a sealed database.
+#[test]
+fn reports_are_plain_in_a_sealed_database() {
+    for (kind, context, plain) in [
+        (PrincipalKind::Tenant, Context::Sealed, true),
+        (PrincipalKind::App, Context::Sealed, false),
+        (PrincipalKind::Admin, Context::Sealed, false),
+        (PrincipalKind::Tenant, Context::Standard, false),
+    ] {
+        for tag_byte in *b"NE" {
+            let mut dialogue = Dialogue::new(Terms { context, ..terms(kind) });
+            let mut report = BytesMut::new();
+            let fields = b"SERROR\0C22012\0Mno\0Dvalue\0\0";
+            report.put_u8(tag_byte);
+            report.put_u32(4 + fields.len() as u32);
+            report.put_slice(fields);
+            assert!(dialogue.hear(&mut report).is_ok());
+            let told = String::from_utf8_lossy(&dialogue.to_client).into_owned();
+            assert_eq!(told.contains("value"), !plain, "{kind:?} {context:?}");
+            assert!(told.contains("Mno"));
+        }
+    }
 }

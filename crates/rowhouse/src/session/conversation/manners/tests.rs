@@ -3,8 +3,9 @@
 
 use rowhouse_tenancy::ids::{SettingName, TenantId};
 use rowhouse_tenancy::principal::Principal;
+use rowhouse_tenancy::prologue::Context;
 
-use super::{Manners, read};
+use super::{Manners, Place, read};
 use crate::error::{Error, Kind};
 
 fn settings(names: &[&str]) -> Vec<SettingName> {
@@ -12,8 +13,14 @@ fn settings(names: &[&str]) -> Vec<SettingName> {
 }
 
 fn manners(principal: &Principal, parameters: &[(&str, &str)]) -> Result<Manners, Error> {
-    let own = settings(&["app.t"]).into();
-    read(parameters, principal, &own, &settings(&["app.t", "app.other"]))
+    let (own, all) = (settings(&["app.t"]).into(), settings(&["app.t", "app.other"]));
+    read(parameters, principal, Place { context: Context::Standard, own: &own, all: &all })
+}
+
+fn sealed(principal: &Principal, parameters: &[(&str, &str)]) -> Result<Manners, Error> {
+    let own = settings(&["app.t", "app.u"]).into();
+    let place = Place { context: Context::Sealed, own: &own, all: &own };
+    read(parameters, principal, place)
 }
 
 fn tenant() -> Principal {
@@ -73,5 +80,34 @@ fn what_cannot_be_honoured_is_an_error() {
     for (parameters, expected) in cases {
         let found = manners(&tenant(), parameters).err().map(|error| error.kind());
         assert_eq!(found, Some(expected), "{parameters:?}");
+    }
+}
+
+/// In a sealed database strangers choose how results look, and an application one tenant.
+#[test]
+fn what_is_asked_of_a_sealed_database() {
+    let (app, admin) = (Principal::for_app("a"), Principal::for_admin("a"));
+    type Expected = Result<Option<&'static str>, Kind>;
+    let cases: [(&Principal, &str, Expected); 14] = [
+        (&app, "", Ok(None)),
+        (&app, "-c app.t=", Ok(None)),
+        (&app, "-c app.t=1", Ok(Some("1"))),
+        (&app, "-c app.t=1 -c app.t=2 -c app.x=3", Ok(Some("2"))),
+        (&app, "-c app.t=1 -c app.u=1", Ok(Some("1"))),
+        (&app, "-c app.t=1 -c app.u=2", Err(Kind::Invalid)),
+        (&app, "-c search_path=x", Err(Kind::NotSupported)),
+        (&app, "-c work_mem=1MB", Ok(None)),
+        (&admin, "-c app.t=1", Ok(None)),
+        (&tenant(), "-c app.t=1 -c timezone=UTC -c jit=off", Ok(None)),
+        (&tenant(), "-c statement_timeout=0", Err(Kind::NotSupported)),
+        (&tenant(), "-c client_min_messages=debug1", Err(Kind::NotSupported)),
+        (&tenant(), "-c rowhouse.context=x", Err(Kind::NotSupported)),
+        (&tenant(), "-c app.u=2", Err(Kind::ContextProtected)),
+    ];
+    for (principal, options, expected) in cases {
+        let found = sealed(principal, &[("options", options)]);
+        let found = found.map(|manners| manners.chosen().map(|tenant| tenant.as_str().to_owned()));
+        let found = found.map_err(|error| error.kind());
+        assert_eq!(found, expected.map(|tenant| tenant.map(str::to_owned)), "{options}");
     }
 }
