@@ -30,8 +30,6 @@ const SKIPPED: [&str; 13] = [
     "shutdown::",
     "sts::",
 ];
-/// The newest version that the PostgreSQL door serves; later ones it refuses.
-const DOOR_MAX: u32 = 17;
 /// What the trials take `rowhouse dev`'s PostgreSQL from.
 const TRIALS_PG_BIN: &str = "ROWHOUSE_TRIALS_PG_BIN";
 
@@ -77,7 +75,7 @@ fn each(root: &Path, majors: &[u32]) -> Outcome {
     for major in majors {
         let start = Instant::now();
         let name = format!("PostgreSQL {major}");
-        match on(root, *major, &binaries(root, *major)?) {
+        match on(root, &binaries(root, *major)?) {
             Ok(()) => terminal::done(&name, start.elapsed()),
             Err(failure) => failed.push(format!("{name}: {failure}")),
         }
@@ -85,7 +83,7 @@ fn each(root: &Path, majors: &[u32]) -> Outcome {
     if failed.is_empty() { Ok(()) } else { Err(Failure::new(failed.join("; "))) }
 }
 
-fn on(root: &Path, major: u32, binaries: &Binaries) -> Outcome {
+fn on(root: &Path, binaries: &Binaries) -> Outcome {
     // What the other suites show of the gateway is the same on every version.
     let suites: Vec<_> = conformance::SUITES.iter().filter(|suite| suite.name == "boto3").collect();
     conformance::on(root, Some(binaries), &suites, &[])?;
@@ -93,9 +91,6 @@ fn on(root: &Path, major: u32, binaries: &Binaries) -> Outcome {
     trials.args(["test", "--quiet", "--package", "rowhouse", "--test", "it", "--", "--quiet"]);
     for name in SKIPPED {
         trials.args(["--skip", name]);
-    }
-    if major > DOOR_MAX {
-        trials.args(["--skip", "wire::", "--skip", "wire_"]);
     }
     run::checked(trials.env(TRIALS_PG_BIN, &binaries.folder))
 }

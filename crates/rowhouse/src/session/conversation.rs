@@ -96,21 +96,15 @@ struct Server {
     _going_on: GoingOn,
 }
 
-/// From 18 on a simple query behind the prologue does not end the transaction that both are in, and
-/// a Sync would have to follow it (`start_xact_command` in PostgreSQL's postgres.c).
-const SERVER_MAJOR_MAX: u32 = 17;
+/// From this version on a simple query behind an Execute does not end the transaction that both are
+/// in; only a Sync does (`start_xact_command` and `BeginImplicitTransactionBlock` in PostgreSQL's
+/// postgres.c and xact.c).
+const LINGERING_SINCE: u32 = 18;
 
-/// Whether the server is one that a prologue before a simple query is known to work with.
-fn check_version(told: &[(String, String)]) -> Result<(), Error> {
-    let version = told.iter().find(|(name, _)| name == "server_version");
-    let digits = version.and_then(|(_, value)| value.split(|c: char| !c.is_ascii_digit()).next());
-    match digits.and_then(|digits| digits.parse::<u32>().ok()) {
-        Some(major) if major <= SERVER_MAJOR_MAX => Ok(()),
-        _ => {
-            let text = "this door serves PostgreSQL 15 to 17 so far; use the Data API";
-            Err(Error::new(Kind::NotSupported, text))
-        }
-    }
+/// Whether transactions of pipelines outlive a simple query. A server that does not say what it is
+/// is taken for a new one: one Sync too many does no harm.
+fn lingers(taken: &Taken) -> bool {
+    taken.server_major().is_none_or(|major| major >= LINGERING_SINCE)
 }
 
 impl Session {
@@ -143,7 +137,6 @@ impl Session {
         // The role behind the door is nobody's business.
         let usual = [("application_name", ""), ("session_authorization", user)];
         let told = pool.told();
-        check_version(&told)?;
         let told = told.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in own.chain(usual).chain(told) {
             if !manners.told.iter().any(|(known, _)| known == name) {
@@ -311,7 +304,7 @@ impl Conversation {
             let link = lease.link()?.clone();
             if let Some(taken) = link.take_over().await {
                 self.dialogue.key = link.session_key().cloned();
-                self.dialogue.begin_using(prologue_unknown, condition);
+                self.dialogue.begin_using(prologue_unknown, condition, lingers(&taken));
                 self.server = Some(Server { taken, lease, condition, _going_on: going_on });
                 return Ok(());
             }

@@ -257,6 +257,12 @@ impl Connection {
         &self.parameters
     }
 
+    /// The server's major version; `None` where it says none that can be read.
+    pub fn server_major(&self) -> Option<u32> {
+        let told = self.parameters.iter().find(|(name, _)| name == "server_version");
+        told?.1.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    }
+
     /// Takes the connection apart for a driver.
     pub(super) fn into_parts(self) -> (Stream, BytesMut, BackendKey) {
         (self.stream, self.incoming, self.backend)

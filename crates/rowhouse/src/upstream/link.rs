@@ -88,6 +88,8 @@ pub(super) struct Shared {
     pub(super) overflowing: Cell<bool>,
     pub(super) overflow: Notify,
     pub(super) backend: BackendKey,
+    /// The server's major version, if it said one.
+    pub(super) server_major: Option<u32>,
     /// Who wants to take the connection over.
     pub(super) taker: RefCell<Option<oneshot::Sender<Parts>>>,
     seal: OnceCell<Seal>,
@@ -126,6 +128,7 @@ pub struct ExchangeShape {
 impl Link {
     /// Spawns the driver of a connection on this thread.
     pub fn start(connection: Connection) -> Link {
+        let server_major = connection.server_major();
         let (stream, buffer, backend) = connection.into_parts();
         let shared = Rc::new(Shared {
             outgoing: RefCell::new(BytesMut::new()),
@@ -140,6 +143,7 @@ impl Link {
             overflowing: Cell::new(false),
             overflow: Notify::new(),
             backend,
+            server_major,
             seal: OnceCell::new(),
             taker: RefCell::new(None),
         });

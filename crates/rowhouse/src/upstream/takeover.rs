@@ -53,6 +53,11 @@ impl Taken {
         &self.shared.backend
     }
 
+    /// The server's major version, if it said one.
+    pub fn server_major(&self) -> Option<u32> {
+        self.shared.server_major
+    }
+
     /// A parameter that the server reports has changed.
     pub fn note_session_changed(&self) {
         self.shared.session_changed.set(true);

@@ -1,6 +1,7 @@
 //! The PostgreSQL door: what drivers do with it, and what strangers try.
 
 pub mod client;
+mod commits;
 mod extended;
 mod hostile;
 mod limits;
@@ -16,6 +17,7 @@ pub fn cases() -> Vec<Case> {
     let suites = [
         scripts::cases(),
         extended::cases(),
+        commits::cases(),
         walls::cases(),
         hostile::cases(),
         limits::cases(),

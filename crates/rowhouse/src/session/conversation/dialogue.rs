@@ -8,13 +8,13 @@
 //! One segment is under way at a time: what a client sends up to `Sync` or `Query`. So the state of
 //! the transaction is known whenever it is decided whether a prologue is due.
 
+mod expected;
 mod extended;
 mod hear;
 mod needs;
 mod portals;
 mod simple;
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -29,6 +29,7 @@ use rowhouse_tenancy::principal::PrincipalKind;
 use rowhouse_tenancy::prologue::{Context, Prologue};
 use rowhouse_tenancy::seal::SessionKey;
 
+use expected::{Expected, Reply};
 use hear::Spoken;
 use needs::needs_connection;
 use portals::Portals;
@@ -89,6 +90,12 @@ pub struct Dialogue {
     /// The connection does not know the prologue's statement, or may have forgotten it.
     parse_prologue: bool,
     settings_due: bool,
+    /// On this connection an implicit transaction that the prologue began outlives a Query.
+    lingering: bool,
+    /// The prologue was said since the last end of a segment.
+    said: bool,
+    /// How a command completed whose transaction is still to be committed.
+    completion: Option<BytesMut>,
     /// The application has changed itself whose rows it sees, for good.
     context_taken: bool,
     /// Something was sent that no `ReadyForQuery` has ended.
@@ -128,26 +135,6 @@ pub struct Traces {
     pub defining: bool,
     /// PostgreSQL has told of a changed parameter.
     pub reported: bool,
-}
-
-/// An answer that is waited for.
-struct Expected {
-    reply: Reply,
-    /// The client has not asked for it.
-    ours: bool,
-}
-
-enum Reply {
-    Parse(Option<Rc<Cell<bool>>>),
-    Bind,
-    DescribeStatement,
-    DescribePortal,
-    Execute,
-    Close,
-    Sync,
-    Query,
-    /// An error, in whose place this one is told.
-    Refusal(Error),
 }
 
 /// What comes of the next message of a client.
@@ -216,6 +203,9 @@ impl Dialogue {
             due: false,
             parse_prologue: false,
             settings_due: false,
+            lingering: false,
+            said: false,
+            completion: None,
             context_taken: false,
             in_segment: false,
             waiting: false,
@@ -233,9 +223,12 @@ impl Dialogue {
         }
     }
 
-    /// There is a connection now. `prologue_unknown`: it has to be told the prologue's statement.
-    pub fn begin_using(&mut self, prologue_unknown: bool, condition: Condition) {
+    /// There is a connection now. `prologue_unknown`: it has to be told the prologue's statement;
+    /// `lingering`: a Query behind an Execute does not end their transaction.
+    pub fn begin_using(&mut self, prologue_unknown: bool, condition: Condition, lingering: bool) {
         self.held = true;
+        self.lingering = lingering;
+        self.said = false;
         self.traces = Traces::default();
         self.parse_prologue = prologue_unknown;
         self.settings_due = condition == Condition::Pristine && !self.settings.is_empty();

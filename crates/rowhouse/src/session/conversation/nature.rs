@@ -31,6 +31,11 @@ pub struct Nature {
     pub context: bool,
     /// It begins a transaction or says how it is to be: nothing may run before it.
     pub opens: bool,
+    /// Outside a transaction block it is refused, or does nothing: so says PostgreSQL, if nothing
+    /// runs before it.
+    pub bare: bool,
+    /// It has a COPY, which may take a stream.
+    pub copies: bool,
     /// It ends a transaction, and what comes next is another one.
     pub ends: bool,
     /// A transaction that has failed goes on behind it.
@@ -83,11 +88,15 @@ pub fn of(sql: &str) -> Nature {
     let parts = statements(sql);
     let one = if let [one] = parts.as_slice() { Some(one.verb) } else { None };
     let clean = |text| examine(text).session == SessionEffect::KnownClean;
+    let lasting = is_lasting(sql);
     Nature {
         clean: false,
         control: parts.iter().all(|part| is_control(part.verb) || clean(part.text)),
-        lasting: is_lasting(sql),
+        lasting,
         opens: one.is_some_and(opens),
+        // A cursor WITH HOLD needs no block.
+        bare: !lasting && one.is_some_and(needs_block),
+        copies: parts.iter().any(|part| part.verb == Verb::Copy),
         ends: one.is_some_and(ends),
         revives: one == Some(Verb::RollbackTo),
         resets: parts.iter().any(|part| matches!(part.verb, Verb::Discard | Verb::Reset)),
@@ -100,6 +109,12 @@ pub fn of(sql: &str) -> Nature {
 /// (<https://www.postgresql.org/docs/current/sql-set-transaction.html>).
 pub fn opens(verb: Verb) -> bool {
     matches!(verb, Verb::Begin | Verb::SetTransaction)
+}
+
+/// These want a transaction block (`RequireTransactionBlock` and `WarnNoTransactionBlock` in
+/// PostgreSQL's xact.c).
+fn needs_block(verb: Verb) -> bool {
+    matches!(verb, Verb::Declare | Verb::Lock | Verb::SetLocal | Verb::SetConstraints)
 }
 
 /// What runs behind these runs in another transaction.

@@ -10,7 +10,8 @@ use rowhouse_protocol::request::tag;
 use rowhouse_tenancy::principal::PrincipalKind;
 use rowhouse_tenancy::prologue::Context;
 
-use super::{Dialogue, NOWHERE, PROLOGUE_PORTAL, Reply, encode};
+use super::expected::Reply;
+use super::{Dialogue, NOWHERE, PROLOGUE_PORTAL, encode};
 use crate::error::{Error, Kind};
 use crate::pool::PROLOGUE_STATEMENT;
 use crate::session::conversation::beginning::{self, Scope};
@@ -186,6 +187,7 @@ impl Dialogue {
     }
 
     fn write_prologue(&mut self) -> Result<(), Error> {
+        self.said = true;
         let prologue = self.prologue.clone();
         let words = prologue.words(self.key.as_ref(), (self.now)()).map_err(Error::internal)?;
         if std::mem::take(&mut self.parse_prologue) {

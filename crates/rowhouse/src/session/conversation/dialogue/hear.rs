@@ -10,7 +10,8 @@ use rowhouse_protocol::sqlstate::SqlState;
 use rowhouse_tenancy::principal::PrincipalKind;
 use rowhouse_tenancy::prologue::Context;
 
-use super::{Dialogue, Expected, Reply, WRITTEN_MAX, write_error};
+use super::expected::{Closing, Expected, Reply};
+use super::{Dialogue, WRITTEN_MAX, write_error};
 use crate::error::Error;
 
 /// The largest frame that PostgreSQL can send. Rows and COPY data are passed on as they come.
@@ -45,6 +46,7 @@ impl Dialogue {
                 let flows = matches!(header.tag, tag::DATA_ROW | tag::COPY_DATA)
                     && self.expected.front().is_some_and(|next| !next.strips(header.tag));
                 if flows {
+                    self.tell_completion();
                     self.passing = header.len;
                     continue;
                 }
@@ -67,12 +69,21 @@ impl Dialogue {
             }
             tag::PARAMETER_STATUS => {
                 self.traces.reported = true;
-                self.tell(frame);
+                // What our settings change, the client was told when it began.
+                if self.expected.front().is_some_and(Expected::ends_settings) {
+                    return Ok(());
+                }
+                // It comes behind what has made it so.
+                match &mut self.completion {
+                    Some(held) => held.extend_from_slice(frame),
+                    None => self.tell(frame),
+                }
                 return Ok(());
             }
             tag::NOTIFICATION_RESPONSE => {
                 // Others have listened on this connection; only who keeps it has now.
                 if self.pinned {
+                    self.tell_completion();
                     self.tell(frame);
                 }
                 return Ok(());
@@ -84,33 +95,26 @@ impl Dialogue {
         let Some(next) = self.expected.front() else {
             return Err(nonsense("a frame that nobody waits for"));
         };
-        let strips = next.strips(tag_byte);
-        let ends = match (&next.reply, tag_byte) {
-            (Reply::Parse(confirmed), tag::PARSE_COMPLETE) => {
-                confirmed.iter().for_each(|confirmed| confirmed.set(true));
-                true
-            }
-            (Reply::Bind, tag::BIND_COMPLETE)
-            | (Reply::Close, tag::CLOSE_COMPLETE)
-            | (Reply::DescribeStatement | Reply::DescribePortal, tag::ROW_DESCRIPTION)
-            | (Reply::DescribeStatement | Reply::DescribePortal, tag::NO_DATA)
-            | (Reply::Execute, tag::PORTAL_SUSPENDED | tag::EMPTY_QUERY_RESPONSE) => true,
-            (Reply::DescribeStatement, tag::PARAMETER_DESCRIPTION) => false,
-            (Reply::Execute, tag::COMMAND_COMPLETE) => true,
-            (Reply::Query, tag::COMMAND_COMPLETE) => false,
-            (Reply::Query, tag::ROW_DESCRIPTION | tag::EMPTY_QUERY_RESPONSE) => false,
-            (Reply::Query | Reply::Execute, tag::COPY_IN_RESPONSE) => {
-                self.begin_copy();
-                false
-            }
-            (Reply::Query | Reply::Execute, answer) if is_data(answer) => false,
-            _ => return Err(nonsense("a frame out of order")),
-        };
+        let ends = next.reply.ends_with(tag_byte);
+        let ends = ends.ok_or_else(|| nonsense("a frame out of order"))?;
+        let (strips, uncommitted) = (next.strips(tag_byte), next.reply.is_uncommitted());
+        if let Reply::Parse(Some(confirmed)) = &next.reply {
+            confirmed.set(true);
+        }
+        if tag_byte == tag::COPY_IN_RESPONSE {
+            self.begin_copy();
+        }
         if !strips {
-            if tag_byte == tag::COMMAND_COMPLETE {
+            self.tell_completion();
+            let completes = tag_byte == tag::COMMAND_COMPLETE;
+            if completes {
                 self.note_completion(frame);
             }
-            self.tell(frame);
+            if completes && uncommitted {
+                self.completion = Some(BytesMut::from(&**frame));
+            } else {
+                self.tell(frame);
+            }
         }
         if ends {
             self.expected.pop_front();
@@ -154,18 +158,37 @@ impl Dialogue {
         self.error = fields.ok().map(|fields| fields.code());
         self.prepared.forget_unconfirmed();
         let failed = self.expected.pop_front();
-        let is_query = matches!(&failed, Some(Expected { reply: Reply::Query, .. }));
+        let is_query = matches!(&failed, Some(Expected { reply: Reply::Query(_), .. }));
+        let is_commit = matches!(&failed, Some(Expected { reply: Reply::Commit, .. }));
+        let commits = self.expected.front().is_some_and(|next| matches!(next.reply, Reply::Commit));
         match failed {
+            // It could not be committed after all.
+            _ if is_commit || commits && !is_query => {
+                self.completion = None;
+                self.tell_report(frame);
+                if is_commit || self.expected.pop_front().is_some() {
+                    self.expected.push_front(Expected { reply: Reply::Commit, ours: false });
+                }
+            }
             Some(Expected { reply: Reply::Refusal(error), .. }) => {
                 self.error = Some(error.sqlstate());
                 write_error(&mut self.to_client, Severity::Error, &error);
             }
             // Behind it there may be a Query, which PostgreSQL has left out and not answered.
-            Some(Expected { reply, ours: true }) if !matches!(reply, Reply::Query) => {
+            Some(Expected { reply, ours: true }) if !matches!(reply, Reply::Query(_)) => {
                 self.hear_prologue_error(frame)?;
             }
-            Some(query @ Expected { reply: Reply::Query, .. }) => {
+            Some(query @ Expected { reply: Reply::Query(_), .. }) => {
                 self.expected.push_front(Expected { ours: false, ..query });
+                for next in &mut self.expected {
+                    next.ours &= !matches!(next.reply, Reply::Commit);
+                }
+                self.tell_completion();
+                self.tell_report(frame);
+            }
+            // The transaction could not be committed; what ends the segment is still to come.
+            Some(sync @ Expected { reply: Reply::Sync, .. }) => {
+                self.expected.push_front(sync);
                 self.tell_report(frame);
             }
             Some(_) | None => self.tell_report(frame),
@@ -177,11 +200,23 @@ impl Dialogue {
         // A Query behind a failed message of the extended protocol is left out as well, and the
         // client has to send a Sync.
         if !is_query {
-            self.expected.pop_front_if(|next| matches!(next.reply, Reply::Query));
+            self.leave_query_out();
         }
         self.waiting = !self.expected.is_empty();
         self.skipping = self.in_segment && self.expected.is_empty();
         Ok(())
+    }
+
+    /// Behind an error PostgreSQL takes no Query, but a Sync of ours that stands behind it.
+    fn leave_query_out(&mut self) {
+        let query = self.expected.pop_front_if(|next| matches!(next.reply, Reply::Query(_)));
+        if let Some(Expected { reply: Reply::Query(Closing::Sent), .. }) = query {
+            while self.expected.pop_front_if(|next| !matches!(next.reply, Reply::Commit)).is_some()
+            {
+            }
+            self.expected.pop_front();
+            self.expected.push_front(Expected { reply: Reply::Stray, ours: true });
+        }
     }
 
     /// Something of ours was refused. What comes behind the settings would run, and must not.
@@ -200,9 +235,14 @@ impl Dialogue {
             write_error(&mut self.to_client, Severity::Error, &Error::internal("the prologue"));
         }
         self.parse_prologue = true;
+        // The Sync that commits a Query ends the segment without it.
+        self.expected.retain(|next| !matches!(next.reply, Reply::Query(Closing::Sent)));
         for next in &mut self.expected {
-            if matches!(next.reply, Reply::Query) {
+            let is_query = matches!(next.reply, Reply::Query(_));
+            if is_query || matches!(next.reply, Reply::Commit) {
                 *next = Expected { reply: Reply::Sync, ours: false };
+            }
+            if is_query {
                 frontend::sync(&mut self.to_server);
             }
         }
@@ -216,11 +256,18 @@ impl Dialogue {
         let Some(Expected { reply, ours }) = ended else {
             return Err(nonsense("ReadyForQuery that nobody waits for"));
         };
+        match reply {
+            Reply::Query(Closing::Sent) => return Ok(()),
+            Reply::Query(Closing::Later) => return self.write_commit(ours),
+            Reply::Stray => (self.waiting, self.skipping) = (false, true),
+            _ => {}
+        }
         self.status = ready.status;
-        if ours && matches!(reply, Reply::Sync) {
+        if ours && matches!(reply, Reply::Sync | Reply::Stray) {
             return Ok(());
         }
-        self.ended = false;
+        self.tell_completion();
+        (self.ended, self.said) = (false, false);
         if ready.status == TransactionStatus::Idle {
             self.portals.clear();
         }
@@ -254,31 +301,16 @@ impl Dialogue {
         }
     }
 
+    /// What was held back until its transaction was committed.
+    fn tell_completion(&mut self) {
+        if let Some(held) = self.completion.take() {
+            self.to_client.extend_from_slice(&held);
+        }
+    }
+
     fn tell(&mut self, frame: &Bytes) {
         self.to_client.extend_from_slice(frame);
     }
-}
-
-impl Expected {
-    /// Whether the client does not hear this frame of the answer. Of a part of its text it misses
-    /// the end only.
-    fn strips(&self, tag_byte: u8) -> bool {
-        match self.reply {
-            Reply::Query => self.ours && tag_byte == tag::READY_FOR_QUERY,
-            _ => self.ours,
-        }
-    }
-}
-
-impl Reply {
-    fn ends_segment(&self) -> bool {
-        matches!(self, Reply::Sync | Reply::Query)
-    }
-}
-
-/// Rows and COPY streams towards the client.
-fn is_data(tag_byte: u8) -> bool {
-    [tag::DATA_ROW, tag::COPY_DATA, tag::COPY_DONE, tag::COPY_OUT_RESPONSE].contains(&tag_byte)
 }
 
 fn nonsense(what: impl std::fmt::Display) -> Error {

@@ -5,10 +5,11 @@ use rowhouse_protocol::backend::TransactionStatus;
 use rowhouse_protocol::frontend;
 use rowhouse_protocol::request::Request;
 use rowhouse_protocol::response;
-use rowhouse_protocol::statement::statements;
+use rowhouse_protocol::statement::{Verb, statements};
 use rowhouse_tenancy::principal::PrincipalKind;
 
-use super::{Dialogue, Reply, encode};
+use super::expected::{Closing, Reply};
+use super::{Dialogue, encode};
 use crate::error::{Error, Kind};
 use crate::session::conversation::nature::{ends, opens};
 use crate::session::conversation::parts::{Renewal, cut};
@@ -41,8 +42,10 @@ impl Dialogue {
         self.prepared.remove("");
         self.parts = parts.into();
         if self.parts.is_empty() {
-            self.prepare(nature.opens)?;
-            self.pass(message, Reply::Query);
+            let between = self.status == TransactionStatus::Idle && !self.in_segment;
+            self.prepare(nature.opens || nature.bare && between)?;
+            self.to_server.extend_from_slice(message);
+            self.commit(nature.copies, false)?;
             let last = || statements(sql).last().is_some_and(|last| ends(last.verb));
             self.another |= !nature.clean && last();
         } else {
@@ -61,7 +64,30 @@ impl Dialogue {
         encode(frontend::query(&mut self.to_server, &part.written()))?;
         self.another |= statements.last().is_some_and(|last| ends(last.verb));
         let ours = !self.parts.is_empty();
-        self.expect(Reply::Query, ours);
+        self.commit(statements.iter().any(|statement| statement.verb == Verb::Copy), ours)
+    }
+
+    /// Behind a Query: what ends its transaction, where the Query does not.
+    fn commit(&mut self, copies: bool, ours: bool) -> Result<(), Error> {
+        // A block of the client's own goes on until it says otherwise.
+        let implicit = self.status == TransactionStatus::Idle || self.ended;
+        let closing = match self.lingering && self.said && implicit {
+            false => Closing::Itself,
+            true if copies => Closing::Later,
+            true => Closing::Sent,
+        };
+        self.expect(Reply::Query(closing), ours);
+        if closing == Closing::Sent { self.write_commit(ours) } else { Ok(()) }
+    }
+
+    /// The Sync that ends a Query's transaction, and before it something that PostgreSQL begins to
+    /// work at: where nothing was begun since the Query, Sync takes the transaction for ended and
+    /// does not end it (`finish_xact_command` in postgres.c of 18).
+    pub(super) fn write_commit(&mut self, ours: bool) -> Result<(), Error> {
+        encode(frontend::parse(&mut self.to_server, "", "", &[]))?;
+        frontend::sync(&mut self.to_server);
+        self.expect(Reply::Parse(None), true);
+        self.expect(Reply::Commit, ours);
         Ok(())
     }
 
@@ -77,7 +103,7 @@ impl Dialogue {
                 self.copying = false;
                 // Behind a COPY of the extended protocol the client sends a Sync.
                 self.waiting =
-                    self.expected.front().is_some_and(|next| matches!(next.reply, Reply::Query));
+                    self.expected.front().is_some_and(|next| matches!(next.reply, Reply::Query(_)));
             }
             // PostgreSQL leaves them out in the middle of a stream.
             Request::Flush | Request::Sync => {}

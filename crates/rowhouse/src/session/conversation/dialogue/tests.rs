@@ -157,6 +157,8 @@ const EXCHANGES: &[Exchange] = &[
         "12DCZI312DC3TDCCZI2DC3TDCZI",
         "TDCCTDCZ",
     ),
+    // A transaction that cannot be committed fails at its Sync.
+    (PrincipalKind::Tenant, &["P:select 1", "B", "E", "S"], "CPBECPBES", "312DC312DCEZI", "12DCEZ"),
     // A query behind an error is left out, as PostgreSQL does, until there is a Sync.
     (PrincipalKind::Tenant, &["P:select 1", "Q:select 2", "S"], "CPBECPQS", "312DC3EZI", "EZ"),
     // What is refused needs no connection.
@@ -164,14 +166,68 @@ const EXCHANGES: &[Exchange] = &[
     (PrincipalKind::Tenant, &["P:forbidden", "B", "E", "S"], "", "", "EZ"),
 ];
 
+/// The same with servers whose pipelines outlive a Query: what closes it is `PS` behind it.
+const LINGERING: &[Exchange] = &[
+    (PrincipalKind::Tenant, &["Q:select 1"], "CPBECQPS", "312DC3TDCZT1ZI", "TDCZ"),
+    (PrincipalKind::Admin, &["Q:select 1"], "PBESQ", "12DCZITDCZI", "TDCZ"),
+    (PrincipalKind::Tenant, &["Q:begin"], "PBESQ", "12DCZICZT", "CZ"),
+    // Inside a block the client says where it ends.
+    (
+        PrincipalKind::Tenant,
+        &["Q:begin", "Q:select 1", "Q:commit"],
+        "PBESQCPBECQBECQ",
+        "12DCZICZT312DC3TDCZT2DC3CZI",
+        "CZTDCZCZ",
+    ),
+    (PrincipalKind::Tenant, &["Q:select 1"], "CPBECQPS", "312DC3EZI1ZI", "EZ"),
+    // What cannot be committed has not completed.
+    (PrincipalKind::Tenant, &["Q:select 1"], "CPBECQPS", "312DC3TDCZT1EZI", "TDEZ"),
+    (PrincipalKind::Tenant, &["Q:select 1"], "CPBECQPS", "312DC3TDCZTEZI", "TDEZ"),
+    // The prologue is refused, and the Sync is there already.
+    (PrincipalKind::Tenant, &["Q:select 1"], "CPBECQPS", "31EZI", "EZ"),
+    (
+        PrincipalKind::Tenant,
+        &["Q:values (1); commit; select 2"],
+        "PBESCPBECQPSBECQPS",
+        "12DCZI312DC3TDCCZI1ZI2DC3TDCZT1ZI",
+        "TDCCTDCZ",
+    ),
+    (
+        PrincipalKind::Tenant,
+        &["Q:values (1); commit; select 2"],
+        "PBESCPBECQPS",
+        "12DCZI312DC3EZI1ZI",
+        "EZ",
+    ),
+    (
+        PrincipalKind::Tenant,
+        &["Q:values (1); commit; select 2"],
+        "PBESCPBECQPS",
+        "12DCZI312DC3TDCZT1EZI",
+        "TDEZ",
+    ),
+    // A Query behind an error: what its Sync brings is not heard, and the client's own is.
+    (PrincipalKind::Tenant, &["P:select 1", "Q:select 2", "S"], "CPBECPQPSS", "312DC3EZIZI", "EZ"),
+    // In a stream a Sync would be lost.
+    (
+        PrincipalKind::App,
+        &["Q:copy t from stdin", "d", "c"],
+        "PBESCPBECQdcPS",
+        "12DCZI312DC3GCZT1ZI",
+        "GCZ",
+    ),
+    (PrincipalKind::App, &["Q:lock t"], "PBESQ", "12DCZIEZI", "EZ"),
+];
+
 /// Says and hears `step` bytes of the answers at a time; gives what was told and heard.
-fn converse(kind: PrincipalKind, words: &[&str], answers: &str, step: usize) -> (String, String) {
+fn converse(exchange: &Exchange, lingering: bool, step: usize) -> (String, String) {
+    let (kind, words, _, answers, _) = *exchange;
     let mut dialogue = dialogue(kind);
     let (mut words, mut answers) = (said(words), answered(answers));
     let mut come = BytesMut::new();
     loop {
         match dialogue.next(&mut words) {
-            Ok(Next::Connection(condition)) => dialogue.begin_using(true, condition),
+            Ok(Next::Connection(condition)) => dialogue.begin_using(true, condition, lingering),
             Ok(Next::Taken) => {}
             Ok(_) if answers.is_empty() => break,
             Ok(_) => {
@@ -188,11 +244,14 @@ fn converse(kind: PrincipalKind, words: &[&str], answers: &str, step: usize) -> 
 
 #[test]
 fn what_is_told_and_heard() {
-    for (kind, words, told, answers, heard) in EXCHANGES {
-        // Not more: what follows a COPY stream is not said before the stream has come.
-        for step in [1, 7] {
-            let found = converse(*kind, words, answers, step);
-            assert_eq!(found, ((*told).to_owned(), (*heard).to_owned()), "{words:?} by {step}");
+    for (exchanges, lingering) in [(EXCHANGES, false), (LINGERING, true)] {
+        for exchange in exchanges {
+            let (_, words, told, _, heard) = *exchange;
+            // Not more: what follows a COPY stream is not said before the stream has come.
+            for step in [1, 7] {
+                let found = converse(exchange, lingering, step);
+                assert_eq!(found, (told.to_owned(), heard.to_owned()), "{words:?} by {step}");
+            }
         }
     }
 }
@@ -207,7 +266,7 @@ fn a_server_may_say_anything() {
                 let mut words = said(words);
                 while let Ok(next) = dialogue.next(&mut words) {
                     match next {
-                        Next::Connection(condition) => dialogue.begin_using(true, condition),
+                        Next::Connection(condition) => dialogue.begin_using(true, condition, false),
                         Next::Taken => {}
                         _ => break,
                     }
@@ -225,7 +284,7 @@ fn a_server_may_say_anything() {
 #[test]
 fn statements_of_a_client_are_bounded() {
     let mut dialogue = dialogue(PrincipalKind::App);
-    dialogue.begin_using(false, Condition::Pristine);
+    dialogue.begin_using(false, Condition::Pristine, false);
     let mut refused = 0;
     for number in 0..20 {
         let mut words = BytesMut::new();
@@ -247,7 +306,7 @@ fn statements_of_a_client_are_bounded() {
 #[test]
 fn texts_are_held_once() {
     let mut dialogue = dialogue(PrincipalKind::App);
-    dialogue.begin_using(false, Condition::Clean);
+    dialogue.begin_using(false, Condition::Clean, false);
     for _ in 0..3 {
         let mut words = BytesMut::new();
         assert!(frontend::parse(&mut words, "", "select 1", &[]).is_ok());
@@ -276,7 +335,7 @@ fn tokens_are_made_when_their_transaction_begins() {
         match dialogue.next(words) {
             Ok(Next::Connection(condition)) => {
                 dialogue.key = Some(key.clone());
-                dialogue.begin_using(true, condition);
+                dialogue.begin_using(true, condition, false);
             }
             Ok(Next::Taken) => {}
             next => return next.ok(),
