@@ -1,7 +1,8 @@
 //! The composition root: a configuration becomes listeners, shards and sinks, and ends in order.
 //!
-//! Start: 1 log, 2 gate, 3 listeners, 4 issuers' keys, 5 shards, 6 admin and probes, 7 ready. Stop:
-//! no new clients, open transactions end or the deadline comes, connections close, shards join.
+//! Start: 1 log, 2 gate, 3 registry, 4 listeners, 5 issuers' keys, 6 shards, 7 admin and probes,
+//! 8 ready. Stop: no new clients, open transactions end or the deadline comes, connections close,
+//! shards join.
 
 mod gate;
 mod probe;
@@ -25,13 +26,14 @@ use crate::config::{Config, Loaded};
 use crate::jwks::Keyring;
 use crate::net::{Phase, adopt, bind_shared};
 use crate::observe::{Event, LogSwitch, Observer};
+use crate::registry::{Keeper, Registry};
 use crate::seal::Seals;
 use crate::secrets::Sources;
 use crate::session::Peers;
 use crate::wire;
 pub use reload::Reloads;
 use reload::{Follow, Renewed};
-use shard::{NOT_TOLD, Shard, ShardHandle};
+use shard::{Kept, NOT_TOLD, Shard, ShardHandle};
 
 /// How often the drain looks whether transactions are still open.
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
@@ -119,6 +121,8 @@ pub async fn run(
     let sources = Sources::new(&config, &observer);
     let seals = Seals::new(&config, &observer);
     gate::check(&config, &sources, &observer).await?;
+    let registry = Keeper::start(&config, &sources, &observer).await;
+    let registry = registry.map_err(|unusable| AppError::Unreachable(unusable.0))?;
     let follow = Follow {
         started: Arc::clone(&config),
         values,
@@ -128,13 +132,14 @@ pub async fn run(
         seals,
     };
     let local = LocalSet::new();
-    local.run_until(serve(&config, &observer, follow, reloads, ready, shutdown)).await
+    local.run_until(serve(&config, &observer, follow, registry, reloads, ready, shutdown)).await
 }
 
 async fn serve(
     config: &Arc<Config>,
     observer: &Observer,
     follow: Follow,
+    (registry, keeper): (Arc<Registry>, Option<Keeper>),
     reloads: Option<Reloads>,
     ready: impl FnOnce(&Endpoints),
     shutdown: impl Future<Output = ()>,
@@ -155,13 +160,17 @@ async fn serve(
     let seals = follow.seals.clone();
     let renewed = Renewed { config: Arc::clone(config), keyring };
     let (followers, followed) = watch::channel(renewed);
-    let (phase, shards) = start_shards(config, &sources, &seals, observer, doors, &followed)?;
+    let kept = Kept { sources: Arc::clone(&sources), seals: seals.clone(), registry };
+    let (phase, shards) = start_shards(config, &kept, observer, doors, &followed)?;
     if let Some(reloads) = reloads {
         tokio::task::spawn_local(follow.run(reloads, followers));
     }
     tokio::task::spawn_local(Arc::clone(&sources).keep_fresh());
     if let Some(seals) = seals.clone() {
         tokio::task::spawn_local(seals.keep_fresh());
+    }
+    if let Some(keeper) = keeper {
+        tokio::task::spawn_local(keeper.keep());
     }
     let readiness = probe::watch(config, &sources, &seals, observer);
     tokio::task::spawn_local(Admin::new(observer.clone(), readiness).accept(admin_listener));
@@ -200,8 +209,7 @@ fn bind_admin(address: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAdd
 
 fn start_shards(
     config: &Arc<Config>,
-    sources: &Arc<Sources>,
-    seals: &Option<Arc<Seals>>,
+    kept: &Kept,
     observer: &Observer,
     doors: Vec<(std::net::TcpListener, Option<std::net::TcpListener>)>,
     renewed: &watch::Receiver<Renewed>,
@@ -215,8 +223,7 @@ fn start_shards(
         let shard = Shard {
             number,
             config: Arc::clone(config),
-            sources: Arc::clone(sources),
-            seals: seals.clone(),
+            kept: kept.clone(),
             observer: observer.clone(),
             peers: peers.clone(),
             inbox,

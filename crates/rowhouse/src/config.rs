@@ -16,6 +16,7 @@ mod load;
 mod problem;
 pub mod raw;
 mod reader;
+mod registry;
 mod role_secret;
 mod seal;
 mod seal_keys;
@@ -43,6 +44,7 @@ pub use command_login::command_login;
 pub use load::{DEFAULT_FILE, Loaded, load};
 pub use problem::{Place, Problem};
 pub use reader::reference::escape as escape_references;
+pub use registry::Registry;
 #[cfg(feature = "aws")]
 pub use role_secret::{AssumedRole, AwsSecret, plain_tenant};
 pub use role_secret::{RoleSecret, SecretSource, TenantTemplate, UnfitTenant};
@@ -92,6 +94,8 @@ pub struct Config {
     pub token: Option<Token>,
     /// The keys of sealed databases; they are there where a database is sealed.
     pub seal: Option<Seal>,
+    /// Where it stands which tenants there are. `None`: every tenant is served.
+    pub registry: Option<Registry>,
     /// Findings of the start-up gate the operator has accepted by name.
     pub gate_accept: Vec<Code>,
 }

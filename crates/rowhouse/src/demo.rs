@@ -7,8 +7,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use rowhouse_tenancy::ids::TenantId;
+
 use crate::cluster::{Cluster, ClusterError, DataDir, SUPERUSER};
 use crate::config::Login;
+use crate::registry::{Change, Refusal, Registrar};
 use crate::upstream::{Connection, UpstreamError, connect};
 
 /// File with the password of the role that owns the demo schemas, in the data directory.
@@ -20,6 +23,24 @@ pub const DATABASES: [(&str, &[&str]); 3] = [
     ("postgres", &["app.current_tenant", "app.current_tenant_id"]),
     ("onlineshop", &["app.current_tenant"]),
     ("rls_vip", &["app.tenant_id"]),
+];
+
+/// The database with the tenants' registry.
+pub const REGISTRY_DATABASE: &str = "postgres";
+/// The tenants of the demo data: their ids in their tables, and what they are called.
+const TENANTS: [(&str, &str); 12] = [
+    ("1", "Tenant1"),
+    ("2", "Tenant2"),
+    ("3", "Tenant3"),
+    ("tenant1", "Ana and Ben"),
+    ("tenant2", "Chiara"),
+    ("tenant3", "Dmitri and Esi"),
+    ("tenant_1", "Coffee shop"),
+    ("tenant_2", "Sports shop"),
+    ("tenant_3", "Music shop"),
+    ("7a245486-3fc8-47ec-b303-04fefe7a58ff", "pawnee-parks-and-rec"),
+    ("162be16f-f76d-431a-a213-171838ded9ae", "eagleton-parks"),
+    ("ebdba44d-ad48-4e73-9bd5-339e3c3fc590", "snerling-public-works"),
 ];
 
 /// The server is on this machine and idle.
@@ -97,6 +118,7 @@ pub async fn load(cluster: &Cluster, directory: &DataDir) -> Result<(), DemoErro
         }
         load_seed(cluster, seed).await?;
     }
+    register(cluster).await?;
     directory.write(LOADED_FILE, b"loaded\n")?;
     Ok(())
 }
@@ -123,14 +145,33 @@ async fn load_seed(cluster: &Cluster, seed: &Seed) -> Result<(), DemoError> {
     Ok(())
 }
 
+/// Puts the demo data's tenants into the registry; those that are there stay as they are.
+async fn register(cluster: &Cluster) -> Result<(), DemoError> {
+    let failed = |error| DemoError::Sql { database: REGISTRY_DATABASE, error };
+    let login = login(cluster, REGISTRY_DATABASE);
+    let mut registrar = Registrar::connect(&login).await.map_err(failed)?;
+    for (id, name) in TENANTS {
+        let Ok(tenant) = TenantId::parse(id) else { continue };
+        let change = Change { name: Some(Some(name.to_owned())), ..Change::default() };
+        if let Err(Refusal::Database(error)) = registrar.add(&tenant, &change).await {
+            return Err(failed(error));
+        }
+    }
+    Ok(())
+}
+
 async fn connected(cluster: &Cluster, database: &'static str) -> Result<Connection, DemoError> {
-    let login = Login {
+    let login = login(cluster, database);
+    connect(&login, CONNECT_TIMEOUT).await.map_err(|error| DemoError::Sql { database, error })
+}
+
+fn login(cluster: &Cluster, database: &str) -> Login {
+    Login {
         server: cluster.server(),
         database: database.to_owned(),
         role: SUPERUSER.to_owned(),
         password: cluster.superuser_password().clone(),
-    };
-    connect(&login, CONNECT_TIMEOUT).await.map_err(|error| DemoError::Sql { database, error })
+    }
 }
 
 async fn run(

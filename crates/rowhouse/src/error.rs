@@ -23,6 +23,8 @@ pub enum Kind {
     SessionExpired,
     /// The caller's temporary credentials are none of ours, or were changed.
     SessionUnknown,
+    /// The tenant is suspended, or not registered where that is needed.
+    TenantRefused,
     /// The caller may not use what it named.
     Forbidden,
     /// No such resource ARN.
@@ -98,6 +100,8 @@ impl Kind {
             Kind::SessionUnknown => {
                 (SqlState::INVALID_AUTHORIZATION, Exception::UnrecognizedClient)
             }
+            // SDKs do not try it again, and an operator has to do something first.
+            Kind::TenantRefused => (SqlState::INVALID_AUTHORIZATION, Exception::AccessDenied),
             Kind::Forbidden => (SqlState::INSUFFICIENT_PRIVILEGE, Exception::AccessDenied),
             Kind::ResourceUnknown => {
                 (SqlState::UNABLE_TO_CONNECT, Exception::HttpEndpointNotEnabled)
@@ -149,12 +153,13 @@ impl Kind {
     }
 
     /// Every kind, for the test that walks the table.
-    pub const ALL: [Kind; 34] = [
+    pub const ALL: [Kind; 35] = [
         Kind::Identity,
         Kind::Signature,
         Kind::TokenExpired,
         Kind::SessionExpired,
         Kind::SessionUnknown,
+        Kind::TenantRefused,
         Kind::Forbidden,
         Kind::ResourceUnknown,
         Kind::SecretUnknown,

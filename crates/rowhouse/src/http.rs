@@ -189,6 +189,10 @@ impl Door {
         trace.principal = Some(principal.clone());
         let operation = operation(&head)?;
         trace.operation = Some(operation.name());
+        // What is still open may be undone, so that it does not wait for its timeout.
+        if operation != Operation::RollbackTransaction {
+            self.session.permit(&principal)?;
+        }
         operations::run(self, &principal, operation, &body, &mut trace.spent).await
     }
 

@@ -12,6 +12,7 @@
 //! | [`secrets`] | where the roles' passwords come from |
 //! | [`seal`] | the key that sealed databases know connections by |
 //! | [`upstream`] | one PostgreSQL connection |
+//! | [`registry`] | which tenants there are, and who is suspended |
 //! | [`pool`] | many of them, and who may use which |
 //! | [`session`] | the corridor: the only way from a door to PostgreSQL |
 //! | [`http`], [`wire`], [`admin`] | the doors |
@@ -34,6 +35,7 @@ pub mod jwks;
 pub mod net;
 pub mod observe;
 pub mod pool;
+pub mod registry;
 pub mod seal;
 pub mod secrets;
 pub mod session;

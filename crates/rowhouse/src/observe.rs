@@ -152,6 +152,18 @@ pub enum Event<'a> {
         /// What was said.
         reason: &'a str,
     },
+    /// The tenants' registry was read.
+    RegistryRead {
+        /// How many records it has.
+        tenants: usize,
+        /// Whether they are others than before, or were not to be had meanwhile.
+        changed: bool,
+    },
+    /// The tenants' registry does not answer; what was known goes on.
+    RegistryAway {
+        /// What was said.
+        reason: &'a dyn fmt::Display,
+    },
     /// Something failed that no caller waits for.
     Trouble {
         /// Where.
@@ -250,6 +262,7 @@ pub fn outcome(error: Option<&Error>) -> &'static str {
         | Kind::SessionExpired
         | Kind::SessionUnknown
         | Kind::Password => "identity",
+        Kind::TenantRefused => "tenant_refused",
         Kind::Forbidden | Kind::ContextProtected => "forbidden",
         Kind::Sql => "sql",
         Kind::StatementTimeout => "timeout",

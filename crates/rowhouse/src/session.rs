@@ -45,6 +45,7 @@ use crate::config::{Config, Database, PrincipalKind, Resource, RoleSecret};
 use crate::error::{Error, Kind};
 use crate::observe::{Event, Observer};
 use crate::pool::{Occupant, Pool};
+use crate::registry::Registry;
 use crate::seal::Seals;
 use crate::secrets::Sources;
 use pools::{PoolKey, Pools};
@@ -58,6 +59,7 @@ pub const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// The corridor of one shard.
 pub struct Session {
     config: Arc<Config>,
+    registry: Arc<Registry>,
     observer: Observer,
     shard: usize,
     peers: Peers,
@@ -137,6 +139,7 @@ impl Session {
         config: Arc<Config>,
         sources: Arc<Sources>,
         seals: Option<Arc<Seals>>,
+        registry: Arc<Registry>,
         observer: Observer,
         shard: usize,
         peers: Peers,
@@ -144,6 +147,7 @@ impl Session {
         Rc::new(Session {
             pools: Pools::new(Arc::clone(&config), sources, seals, observer.clone()),
             config,
+            registry,
             observer,
             shard,
             peers,
@@ -151,6 +155,12 @@ impl Session {
             draining: Cell::new(false),
             going_on: Rc::default(),
         })
+    }
+
+    /// Whether a caller is served, as its tenant's record says. To be asked where identity has been
+    /// proven, and again before each transaction of who stays.
+    pub fn permit(&self, principal: &Principal) -> Result<(), Error> {
+        self.registry.permit(principal)
     }
 
     /// Finds what a caller named, and refuses what it may not use.

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::http::Door;
 use crate::net::{Phase, adopt};
 use crate::observe::{Event, Observer};
+use crate::registry::Registry;
 use crate::seal::Seals;
 use crate::secrets::Sources;
 use crate::session::{Inbox, Peers, Session};
@@ -34,10 +35,8 @@ pub struct Shard {
     pub number: usize,
     /// The configuration.
     pub config: Arc<Config>,
-    /// Where the roles' passwords come from.
-    pub sources: Arc<Sources>,
-    /// What connections to sealed databases are registered with.
-    pub seals: Option<Arc<Seals>>,
+    /// What the main thread keeps for it.
+    pub kept: Kept,
     /// Where its events go.
     pub observer: Observer,
     /// The way to the other shards.
@@ -54,6 +53,17 @@ pub struct Shard {
     pub phase: watch::Receiver<Phase>,
     /// What changes at a reload.
     pub renewed: watch::Receiver<Renewed>,
+}
+
+/// What comes from elsewhere and is kept for all shards.
+#[derive(Clone)]
+pub struct Kept {
+    /// Where the roles' passwords come from.
+    pub sources: Arc<Sources>,
+    /// What connections to sealed databases are registered with.
+    pub seals: Option<Arc<Seals>>,
+    /// Which tenants there are.
+    pub registry: Arc<Registry>,
 }
 
 /// A running shard.
@@ -91,9 +101,10 @@ impl Shard {
         };
         let observer = self.observer.clone();
         let config = Arc::clone(&self.config);
-        let (seals, peers) = (self.seals, self.peers);
+        let Kept { sources, seals, registry } = self.kept;
+        let (number, peers) = (self.number, self.peers);
         let session =
-            Session::new(config, self.sources, seals, observer.clone(), self.number, peers);
+            Session::new(config, sources, seals, registry, observer.clone(), number, peers);
         tokio::task::spawn_local(crate::session::serve_peers(Rc::clone(&session), self.inbox));
         tokio::task::spawn_local(Rc::clone(&session).sweep());
         let clients = Arc::clone(&self.clients);

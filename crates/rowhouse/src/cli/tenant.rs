@@ -1,4 +1,5 @@
-//! `rowhouse tenant`: one tenant's rows taken out, put back, copied, erased.
+//! `rowhouse tenant`: what the registry says about tenants; and one tenant's rows taken out, put
+//! back, copied, erased.
 
 mod archive;
 mod copy;
@@ -6,6 +7,8 @@ mod desk;
 mod erase;
 mod export;
 mod import;
+mod place;
+mod record;
 mod settle;
 
 use std::path::PathBuf;
@@ -18,9 +21,15 @@ use super::stop::StopSignals;
 use super::{Failure, Format};
 use crate::config::parse_duration;
 
-/// One tenant's rows, in all tables together: export, import, copy, erase.
+/// The tenants: their records in the registry, and their rows in all tables together.
 #[derive(Debug, Subcommand)]
 pub enum Tenant {
+    Add(record::Add),
+    List(record::List),
+    Show(record::Show),
+    Set(record::Set),
+    Suspend(record::Suspend),
+    Resume(record::Resume),
     Export(Export),
     Import(Import),
     Copy(Copy),
@@ -136,6 +145,12 @@ pub async fn run(command: &Tenant) -> Result<(), Failure> {
 
 async fn chosen(command: &Tenant) -> Result<(), Failure> {
     match command {
+        Tenant::Add(arguments) => record::add(arguments).await,
+        Tenant::List(arguments) => record::list(arguments).await,
+        Tenant::Show(arguments) => record::show(arguments).await,
+        Tenant::Set(arguments) => record::set(arguments).await,
+        Tenant::Suspend(arguments) => record::suspend(arguments).await,
+        Tenant::Resume(arguments) => record::resume(arguments).await,
         Tenant::Export(arguments) => export::run(arguments).await,
         Tenant::Import(arguments) => import::run(arguments).await,
         Tenant::Copy(arguments) => copy::run(arguments).await,

@@ -7,7 +7,9 @@ use super::problem::{Place, Problem};
 use super::raw::Source;
 use super::reader::{Findings, Reader, Section};
 use super::values::Values;
-use super::{Config, credentials, doors, issuers, role_secret, seal, servers, sts, tokens, wire};
+use super::{
+    Config, credentials, doors, issuers, registry, role_secret, seal, servers, sts, tokens, wire,
+};
 
 /// The commented default file; what a configuration leaves out is taken from it.
 pub const DEFAULT_FILE: &str = include_str!("../../config.default.toml");
@@ -77,6 +79,8 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
     if seal.is_none() {
         seal::check(file, resources.iter().flatten());
     }
+    let registry =
+        file.section("registry", |section| registry::registry(section, &resources, &secrets));
     let mut door = file.section("wire", |section| wire::wire(section, &resources, &secrets));
     let mut names = BTreeSet::new();
     let users =
@@ -110,6 +114,7 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
         sts,
         token: token.flatten(),
         seal: seal.flatten(),
+        registry,
         gate_accept,
     })
 }

@@ -105,6 +105,7 @@ async fn assume(
     let token = call.web_identity_token.expose();
     let verified = identity.verified(token, now).await.map_err(Refused::token)?;
     report.trace.principal = Some(verified.principal.clone());
+    report.door.session.permit(&verified.principal).map_err(Refused::tenant)?;
     let Exchanged { credentials, assumed } = identity
         .exchange(call, &verified, now)
         .map_err(|(fault, error)| Refused { fault, error })?;
@@ -183,6 +184,11 @@ impl Refused {
                 Refused::new(Code::InvalidIdentityToken, message, error)
             }
         }
+    }
+
+    /// The token is good, and its tenant gets nothing.
+    fn tenant(error: Error) -> Refused {
+        Refused::new(Code::AccessDenied, &error.to_string(), error)
     }
 
     /// There is no signature.

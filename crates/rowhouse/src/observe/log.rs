@@ -120,11 +120,29 @@ pub fn write(event: &Event<'_>) {
         Event::KeysNotFetched { issuer, reason } => {
             warn!(issuer, %reason, "cannot fetch the issuer's keys; those that are there go on");
         }
+        Event::SealKey { .. }
+        | Event::SealKeysFailed { .. }
+        | Event::RegistryRead { .. }
+        | Event::RegistryAway { .. } => write_kept(event),
+        Event::Trouble { place, reason } => warn!(place, %reason, "trouble"),
+    }
+}
+
+/// What the gateway keeps from elsewhere.
+fn write_kept(event: &Event<'_>) {
+    match event {
         Event::SealKey { id } => info!(key = id.get(), "new connections have this sealing key"),
         Event::SealKeysFailed { reason } => {
             error!(reason, "trouble with sealing keys, a key that is there goes on");
         }
-        Event::Trouble { place, reason } => warn!(place, %reason, "trouble"),
+        Event::RegistryRead { tenants, changed: true } => info!(tenants, "the tenants' registry"),
+        Event::RegistryRead { tenants, changed: false } => {
+            debug!(tenants, "the tenants' registry is the same");
+        }
+        Event::RegistryAway { reason } => {
+            error!(%reason, "no tenants' registry, what was last known of it goes on");
+        }
+        _ => {}
     }
 }
 

@@ -80,6 +80,9 @@ pub struct Metrics {
     jwks_fetched: Family<IssuerLabels, Gauge<f64, AtomicU64>>,
     seal_key: Gauge<i64, AtomicI64>,
     seal_failures: Counter,
+    registry_tenants: Gauge<i64, AtomicI64>,
+    registry_up: Gauge<i64, AtomicI64>,
+    registry_reads: Counter,
 }
 
 impl Metrics {
@@ -108,6 +111,9 @@ impl Metrics {
             jwks_fetched: Family::default(),
             seal_key: Gauge::default(),
             seal_failures: Counter::default(),
+            registry_tenants: Gauge::default(),
+            registry_up: Gauge::default(),
+            registry_reads: Counter::default(),
         };
         metrics.register();
         metrics
@@ -199,10 +205,10 @@ impl Metrics {
             "When an issuer's key set was fetched last, as Unix time",
             self.jwks_fetched.clone(),
         );
-        self.register_seal();
+        self.register_kept();
     }
 
-    fn register_seal(&mut self) {
+    fn register_kept(&mut self) {
         let r = &mut self.registry;
         r.register(
             "seal_key",
@@ -213,6 +219,21 @@ impl Metrics {
             "seal_key_failures",
             "Times the keys file became unusable",
             self.seal_failures.clone(),
+        );
+        r.register(
+            "registry_tenants",
+            "Tenants that the registry has a record of",
+            self.registry_tenants.clone(),
+        );
+        r.register(
+            "registry_up",
+            "1 while the tenants' registry answers; 0 also where none is configured",
+            self.registry_up.clone(),
+        );
+        r.register(
+            "registry_reads",
+            "Times the tenants' registry was read anew",
+            self.registry_reads.clone(),
         );
     }
 
@@ -295,17 +316,26 @@ impl Metrics {
             Event::ReloadRefused { .. } => {
                 self.reloads.get_or_create(&ReloadLabels { outcome: "refused" }).inc();
             }
-            event => self.count_seal(event),
+            event => self.count_kept(event),
         }
     }
 
-    fn count_seal(&self, event: &Event<'_>) {
+    /// What the gateway keeps from elsewhere: sealing keys, records of tenants.
+    fn count_kept(&self, event: &Event<'_>) {
         match event {
             Event::SealKey { id } => {
                 self.seal_key.set(i64::from(id.get()));
             }
             Event::SealKeysFailed { .. } => {
                 self.seal_failures.inc();
+            }
+            Event::RegistryRead { tenants, .. } => {
+                self.registry_tenants.set(i64::try_from(*tenants).unwrap_or(i64::MAX));
+                self.registry_up.set(1);
+                self.registry_reads.inc();
+            }
+            Event::RegistryAway { .. } => {
+                self.registry_up.set(0);
             }
             _ => {}
         }

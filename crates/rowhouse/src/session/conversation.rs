@@ -80,6 +80,8 @@ struct Conversation {
     server: Option<Server>,
     /// When something was last said by either side.
     active_at: Instant,
+    /// The version of the registry by which its tenant was served last.
+    permitted_at: u64,
     /// How long what is asked has waited for a connection.
     queued: Duration,
     /// When what PostgreSQL works at was begun.
@@ -205,6 +207,7 @@ impl Session {
             incoming,
             server: None,
             active_at: Instant::now(),
+            permitted_at: 0,
             queued: Duration::ZERO,
             asked_at: None,
             bytes: relay::Count::default(),
@@ -263,6 +266,21 @@ impl Conversation {
     /// Credentials with an end count until then, however long the session.
     fn is_expired(&self) -> bool {
         self.principal.expires_at().is_some_and(|end| now_unix() >= end)
+    }
+
+    /// Why its tenant is served no more. Within a transaction as well: one that is begun anew with
+    /// the end of the last (COMMIT AND CHAIN) would never be over.
+    fn is_refused(&mut self) -> Option<Error> {
+        let version = self.session.registry.version();
+        if version == self.permitted_at {
+            return None;
+        }
+        // What changes meanwhile is another version, and asked for the next time.
+        let refused = self.session.permit(&self.principal).err();
+        if refused.is_none() {
+            self.permitted_at = version;
+        }
+        refused
     }
 
     /// When the client has been silent for too long, as far as is known now.

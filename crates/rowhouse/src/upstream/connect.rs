@@ -61,6 +61,8 @@ pub struct Connection {
     backend: BackendKey,
     /// What the server told about itself at the start.
     parameters: Vec<(String, String)>,
+    /// A notification has come that nobody has asked for yet.
+    notified: bool,
 }
 
 /// One row in text format.
@@ -88,8 +90,13 @@ async fn connect_unhurried(
 ) -> Result<Connection, UpstreamError> {
     let stream = open(&login.server).await?;
     let backend = BackendKey { pid: 0, secret: Bytes::new() };
-    let mut connection =
-        Connection { stream, incoming: BytesMut::new(), backend, parameters: Vec::new() };
+    let mut connection = Connection {
+        stream,
+        incoming: BytesMut::new(),
+        backend,
+        parameters: Vec::new(),
+        notified: false,
+    };
     connection.start_up(login, parameters).await?;
     connection.authenticate(login).await?;
     connection.wait_until_ready().await?;
@@ -205,6 +212,7 @@ impl Connection {
                 tag::DATA_ROW => rows.push(text_row(&body)?),
                 tag::ERROR_RESPONSE => failed = Some(server_error(&body)),
                 tag::READY_FOR_QUERY => break,
+                tag::NOTIFICATION_RESPONSE => self.notified = true,
                 tag::COPY_IN_RESPONSE | tag::COPY_OUT_RESPONSE => {
                     return Err(UpstreamError::Protocol("COPY is not possible here".to_owned()));
                 }
@@ -212,6 +220,21 @@ impl Connection {
             }
         }
         failed.map_or(Ok(rows), Err)
+    }
+
+    /// Waits until a notification has come since the last call, whoever sent it. Nothing else may
+    /// be outstanding; may be dropped and called again.
+    pub async fn notified(&mut self) -> Result<(), UpstreamError> {
+        while !std::mem::take(&mut self.notified) {
+            let (tag_byte, body) = self.read_frame().await?;
+            match tag_byte {
+                tag::NOTIFICATION_RESPONSE => self.notified = true,
+                // The server says goodbye.
+                tag::ERROR_RESPONSE => return Err(server_error(&body)),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Sends messages that end in a `Sync` or are one `Query`, and gives the frames of the answer.

@@ -213,6 +213,7 @@ async fn welcome(
 ) -> Result<Proven, Refusal> {
     entering.say(&wish.negotiation).await.ok_or(None)?;
     let (principal, secret) = proof::prove(door, entering, &wish.user).await?;
+    door.session.permit(&principal).map_err(Some)?;
     let resource = door.config.borrow().wire.resource.clone();
     let target = door.session.resolve(&principal, &resource, &secret, Some(&wish.database), None);
     let target = target.map_err(Some)?;

@@ -39,6 +39,7 @@ mod person;
 mod postgres;
 mod process;
 mod prove;
+mod registry;
 mod reload;
 mod rls;
 mod schema;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
         life::cases(),
         openapi::cases(),
         seeds::cases(),
+        registry::cases(),
         rls::cases(),
         wire::cases(),
         prove::cases(),

@@ -9,7 +9,7 @@ mod tokens;
 
 use crate::case::{Case, suite};
 
-pub use database::{DATABASE, Stage};
+pub use database::{DATABASE, ROLE, Stage, at, configuration_of, url};
 
 /// The trials.
 pub fn cases() -> Vec<Case> {

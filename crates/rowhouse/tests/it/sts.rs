@@ -39,7 +39,7 @@ pub fn cases() -> Vec<Case> {
 
 /// Temporary credentials, as an SDK keeps them.
 #[derive(Debug, Clone)]
-struct Keys {
+pub struct Keys {
     id: String,
     secret: String,
     token: String,
@@ -48,7 +48,7 @@ struct Keys {
 impl Keys {
     /// What STS gives for this token.
     #[track_caller]
-    fn for_jwt(door: SocketAddr, jwt: &str) -> Keys {
+    pub fn for_jwt(door: SocketAddr, jwt: &str) -> Keys {
         Keys::of(&exchange(door, jwt).ok().text())
     }
 
@@ -80,7 +80,8 @@ impl Keys {
         }
     }
 
-    fn signer(&self) -> Signer {
+    /// Signs with them.
+    pub fn signer(&self) -> Signer {
         let mut signer = Signer::new(&self.id, &self.secret);
         signer.session_token = Some(self.token.clone());
         signer
@@ -111,7 +112,8 @@ fn assume(jwt: &str) -> String {
     )
 }
 
-fn exchange(door: SocketAddr, jwt: &str) -> Answer {
+/// Asks for credentials for a token.
+pub fn exchange(door: SocketAddr, jwt: &str) -> Answer {
     send(door, &form(&assume(jwt)))
 }
 

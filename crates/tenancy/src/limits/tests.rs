@@ -69,7 +69,7 @@ fn own_limits_win_over_those_of_the_tier() {
         ..Limits::default()
     };
     let both = own.over(&tier);
-    let expected = Limits { requests_per_day: Some(9), ..tier.clone() };
+    let expected = Limits { requests_per_day: Some(9), ..tier };
     assert_eq!(both, Limits { burst: Some(5), ..expected });
     assert_eq!(Limits::default().over(&tier), tier);
     assert_eq!(own.over(&Limits::default()), own);

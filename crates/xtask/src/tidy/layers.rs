@@ -3,7 +3,7 @@
 use super::{File, Finding};
 
 /// The modules from the bottom up: one may name only what stands before it.
-const LAYERS: [&[&str]; 18] = [
+const LAYERS: [&[&str]; 19] = [
     &["error"],
     &["config"],
     &["observe"],
@@ -13,6 +13,7 @@ const LAYERS: [&[&str]; 18] = [
     &["secrets"],
     &["seal"],
     &["upstream"],
+    &["registry"],
     &["pool"],
     &["session"],
     // The doors: side by side, they never name each other.

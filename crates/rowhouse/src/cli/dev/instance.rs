@@ -55,6 +55,13 @@ pub fn configuration(
     text.push_str(&resource(demo));
     text.push_str(&secrets(demo));
     text.push_str(&users(demo));
+    // The cluster is there whenever the gateway is: nothing to keep in a file.
+    let _ = write!(
+        text,
+        "[registry]\nsecret = {}\ndatabase = {}\n\n",
+        quoted(&format!("{SECRET_ARN}admin")),
+        quoted(demo::REGISTRY_DATABASE),
+    );
     for (id, principal) in DEV_ACCESS_KEYS.into_iter().zip(["app", "admin"]) {
         // Writing to a String does not fail.
         let _ = write!(

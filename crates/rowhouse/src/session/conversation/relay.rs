@@ -98,9 +98,13 @@ impl Conversation {
     fn take_words(&mut self) -> Result<(bool, bool), Step> {
         let mut progress = false;
         loop {
-            if self.is_expired() && !self.incoming.is_empty() && !self.dialogue.is_in_transaction()
-            {
-                return Err(Step::End(expired()));
+            if !self.incoming.is_empty() {
+                if self.is_expired() && !self.dialogue.is_in_transaction() {
+                    return Err(Step::End(expired()));
+                }
+                if let Some(error) = self.is_refused() {
+                    return Err(Step::End(error));
+                }
             }
             let before = self.incoming.len();
             let next = self.dialogue.next(&mut self.incoming).map_err(Step::End)?;

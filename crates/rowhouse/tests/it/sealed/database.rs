@@ -142,7 +142,8 @@ pub fn keys(command: &str, address: &Address, database: &str, file: &Path, words
     run(keys.args(["--database-url", &url(address, database)]));
 }
 
-fn url(address: &Address, database: &str) -> String {
+/// The way into a database as a superuser.
+pub fn url(address: &Address, database: &str) -> String {
     let Address { socket, port, password } = address;
     format!("postgres://{SUPERUSER}:{password}@/{database}?host={}&port={port}", socket.display())
 }

@@ -12,9 +12,10 @@ fn everything() -> String {
     DEFAULT_FILE.lines().map(on).collect::<Vec<_>>().join("\n")
 }
 
-const ENVIRONMENT: [(&str, &str); 3] = [
+const ENVIRONMENT: [(&str, &str); 4] = [
     ("ACME_PASSWORD", "x"),
     ("APP_USER_PASSWORD", "x"),
+    ("OPERATOR_PASSWORD", "x"),
     ("APP_ACCESS_KEY_SECRET", "sixteen-or-more-characters"),
 ];
 
