@@ -9,8 +9,10 @@ use crate::scan::{self, Token, TokenKind};
 use crate::statement::{self, Statement, Verb};
 use crate::word::Word;
 
-/// Words that only stand where something is meant to stay.
-const WORDS: &[&str] = &["hold", "temp", "temporary"];
+/// A word that only stands where a cursor is meant to stay.
+const HOLD: &str = "hold";
+/// Words that only stand where a table, a view or a sequence is the session's own.
+const WORDS: &[&str] = &["temp", "temporary"];
 /// What names of functions begin with that take locks of the session or of the transaction.
 const LOCKS: [&str; 2] = ["pg_advisory_", "pg_try_advisory_"];
 /// In the names of those that take locks of the transaction.
@@ -21,29 +23,70 @@ const WEIGHTLESS: &[&str] = &["application_name", "extra_float_digits", "jit"];
 /// The schema of the session's own tables.
 const OWN_SCHEMA: &str = "pg_temp";
 
+/// What is to stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasting {
+    /// A setting.
+    Setting,
+    /// A role.
+    Role,
+    /// Notifications.
+    Listen,
+    /// A prepared statement of SQL.
+    Prepare,
+    /// A library.
+    Load,
+    /// A cursor WITH HOLD.
+    Cursor,
+    /// A temporary table.
+    Temporary,
+    /// An advisory lock.
+    Lock,
+}
+
+impl Lasting {
+    /// In a word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Lasting::Setting => "setting",
+            Lasting::Role => "role",
+            Lasting::Listen => "listen",
+            Lasting::Prepare => "prepare",
+            Lasting::Load => "load",
+            Lasting::Cursor => "cursor",
+            Lasting::Temporary => "temporary",
+            Lasting::Lock => "lock",
+        }
+    }
+}
+
 /// Whether these statements say in so many words that something is to outlive the transaction.
 #[must_use]
 pub fn is_lasting(sql: &str) -> bool {
-    let keeps = |one: &Statement<'_>| keeps(one.verb) && !is_weightless(one.text);
-    if statement::statements(sql).iter().any(keeps) {
-        return true;
-    }
-    let tokens = scan::collect(sql);
-    (0..tokens.len()).any(|at| names_lasting(tokens.get(at..).unwrap_or_default()))
+    lasting(sql).is_some()
 }
 
-fn keeps(verb: Verb) -> bool {
-    matches!(
-        verb,
-        Verb::Set
-            | Verb::SetRole
-            | Verb::SetSessionAuthorization
-            | Verb::Reset
-            | Verb::Listen
-            | Verb::Unlisten
-            | Verb::Prepare
-            | Verb::Load
-    )
+/// What these statements say is to outlive the transaction; the first of several.
+#[must_use]
+pub fn lasting(sql: &str) -> Option<Lasting> {
+    let keeps = |one: &Statement<'_>| keeps(one.verb).filter(|_| !is_weightless(one.text));
+    if let Some(kept) = statement::statements(sql).iter().find_map(keeps) {
+        return Some(kept);
+    }
+    let tokens = scan::collect(sql);
+    (0..tokens.len()).find_map(|at| named(tokens.get(at..).unwrap_or_default()))
+}
+
+fn keeps(verb: Verb) -> Option<Lasting> {
+    match verb {
+        Verb::Set | Verb::Reset => Some(Lasting::Setting),
+        Verb::SetRole | Verb::SetSessionAuthorization => Some(Lasting::Role),
+        Verb::Listen | Verb::Unlisten => Some(Lasting::Listen),
+        Verb::Prepare => Some(Lasting::Prepare),
+        Verb::Load => Some(Lasting::Load),
+        _ => None,
+    }
 }
 
 /// `SET [SESSION] extra_float_digits = 3`.
@@ -72,21 +115,27 @@ fn sets_weightless(tokens: &[Token<'_>]) -> bool {
         && tokens.get(2).is_some_and(|comma| comma.is_punct(","))
 }
 
-fn names_lasting(tokens: &[Token<'_>]) -> bool {
-    let Some(token) = tokens.first() else { return false };
+fn named(tokens: &[Token<'_>]) -> Option<Lasting> {
+    let token = tokens.first()?;
     if !matches!(token.kind, TokenKind::Ident | TokenKind::QuotedIdent) {
-        return false;
+        return None;
     }
     let word = Word::of_name(Some(token));
     let name = word.as_str();
     let locks = LOCKS.iter().any(|prefix| name.starts_with(prefix));
-    word.is_in(WORDS)
-        || name.starts_with(OWN_SCHEMA)
-        || locks && !name.contains(OF_TRANSACTION)
-        || name == "set_config" && {
-            let call = tokens.get(1..).unwrap_or_default();
-            !is_local(call) && !sets_weightless(call)
-        }
+    if name == HOLD {
+        Some(Lasting::Cursor)
+    } else if word.is_in(WORDS) || name.starts_with(OWN_SCHEMA) {
+        Some(Lasting::Temporary)
+    } else if locks && !name.contains(OF_TRANSACTION) {
+        Some(Lasting::Lock)
+    } else if name == "set_config" {
+        let call = tokens.get(1..).unwrap_or_default();
+        let lasts = !is_local(call) && !sets_weightless(call);
+        lasts.then_some(Lasting::Setting)
+    } else {
+        None
+    }
 }
 
 /// Tokens in which the end of a call is looked for: calls inside calls would else be read from each

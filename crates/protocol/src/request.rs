@@ -152,6 +152,23 @@ impl<'a> Request<'a> {
     }
 }
 
+/// The formats in which a Bind without parameters wants its columns, from what stands in it behind
+/// the names: `true` is binary. `None`: it brings parameters.
+pub fn result_formats(rest: &[u8]) -> Result<Option<Vec<bool>>, DecodeError> {
+    let mut fields = Cursor::new(rest);
+    for _ in 0..fields.u16()? {
+        fields.u16()?;
+    }
+    if fields.u16()? > 0 {
+        return Ok(None);
+    }
+    let count = fields.u16()?;
+    let formats = (0..count).map(|_| fields.u16().map(|code| code == 1));
+    let formats = formats.collect::<Result<Vec<bool>, DecodeError>>()?;
+    fields.end()?;
+    Ok(Some(formats))
+}
+
 /// The text of a PasswordMessage.
 pub fn password(body: &[u8]) -> Result<&str, DecodeError> {
     let mut fields = Cursor::new(body);

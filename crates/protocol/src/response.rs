@@ -3,10 +3,17 @@
 //! Layouts: <https://www.postgresql.org/docs/current/protocol-message-formats.html>. Texts of ours
 //! hold no NUL; where one slips in, the text ends there, so that no message can be forged.
 
+mod table;
+
 use bytes::{BufMut, BytesMut};
 
 use crate::backend::{ErrorFields, TransactionStatus, tag};
 use crate::sqlstate::SqlState;
+
+pub use table::{
+    Column, bind_complete, data_row, empty_query_response, no_data, no_parameters, notice,
+    parse_complete, row_description,
+};
 
 /// The answer to a request for TLS: now.
 pub const TLS_ACCEPTED: u8 = b'S';

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
@@ -29,16 +29,18 @@ use crate::observe::{Event, LogSwitch, Observer};
 use crate::registry::{Keeper, Registry};
 use crate::seal::Seals;
 use crate::secrets::Sources;
-use crate::session::Peers;
-use crate::wire;
+use crate::session::{Controls, Peers};
+use crate::wire::{self, Steering};
 pub use reload::Reloads;
-use reload::{Follow, Renewed};
+use reload::{FOLLOWED, Follow, Renewed};
 use shard::{Kept, NOT_TOLD, Shard, ShardHandle};
 
 /// How often the drain looks whether transactions are still open.
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
 /// After the drain, connections have this long to send the answer they are at.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Operators that may wait for the configuration to be read again.
+const RELOADS_MAX: usize = 8;
 
 /// Where the doors are.
 #[derive(Debug, Clone, Copy)]
@@ -132,7 +134,9 @@ pub async fn run(
         seals,
     };
     let local = LocalSet::new();
-    local.run_until(serve(&config, &observer, follow, registry, reloads, ready, shutdown)).await
+    local
+        .run_until(Box::pin(serve(&config, &observer, follow, registry, reloads, ready, shutdown)))
+        .await
 }
 
 async fn serve(
@@ -161,9 +165,14 @@ async fn serve(
     let renewed = Renewed { config: Arc::clone(config), keyring };
     let (followers, followed) = watch::channel(renewed);
     let kept = Kept { sources: Arc::clone(&sources), seals: seals.clone(), registry };
-    let (phase, shards) = start_shards(config, &kept, observer, doors, &followed)?;
+    let (reload, requests) = mpsc::channel(RELOADS_MAX);
+    let reload = reloads.is_some().then_some(reload);
+    let steering = Steering { reload, followed: FOLLOWED.as_slice() };
+    let controls = Controls::default();
+    let following = Following { followed, steering, controls: controls.clone() };
+    let (phase, shards) = start_shards(config, &kept, observer, doors, following)?;
     if let Some(reloads) = reloads {
-        tokio::task::spawn_local(follow.run(reloads, followers));
+        tokio::task::spawn_local(follow.run(reloads, requests, followers));
     }
     tokio::task::spawn_local(Arc::clone(&sources).keep_fresh());
     if let Some(seals) = seals.clone() {
@@ -172,7 +181,7 @@ async fn serve(
     if let Some(keeper) = keeper {
         tokio::task::spawn_local(keeper.keep());
     }
-    let readiness = probe::watch(config, &sources, &seals, observer);
+    let readiness = probe::watch(config, &sources, &seals, &controls, observer);
     tokio::task::spawn_local(Admin::new(observer.clone(), readiness).accept(admin_listener));
     let endpoints = Endpoints { http, https: config.http.tls.is_some(), pg, admin };
     observer.emit(&Event::Ready { http, pg, admin, shards: shards.len() });
@@ -207,18 +216,27 @@ fn bind_admin(address: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAdd
     bind().map_err(|error| AppError::Bind { key: "admin.listen", address, error })
 }
 
+/// What shards follow, and operators steer.
+struct Following {
+    followed: watch::Receiver<Renewed>,
+    steering: Steering,
+    controls: Controls,
+}
+
 fn start_shards(
     config: &Arc<Config>,
     kept: &Kept,
     observer: &Observer,
     doors: Vec<(std::net::TcpListener, Option<std::net::TcpListener>)>,
-    renewed: &watch::Receiver<Renewed>,
+    following: Following,
 ) -> Result<(watch::Sender<Phase>, Vec<ShardHandle>), AppError> {
     let (phase, phases) = watch::channel(Phase::Serving);
-    let (peers, inboxes) = Peers::connect(doors.len());
     let clients = Arc::new(AtomicUsize::new(0));
     let mut shards = Vec::with_capacity(doors.len());
-    let guests = wire::Shared::new().map_err(|error| AppError::System(io::Error::other(error)))?;
+    let Following { followed, steering, controls } = following;
+    let (peers, inboxes) = Peers::connect(doors.len(), controls);
+    let guests =
+        wire::Shared::new(steering).map_err(|error| AppError::System(io::Error::other(error)))?;
     for (number, ((listener, wire), inbox)) in doors.into_iter().zip(inboxes).enumerate() {
         let shard = Shard {
             number,
@@ -231,7 +249,7 @@ fn start_shards(
             wire: wire.map(|listener| (listener, guests.clone())),
             clients: Arc::clone(&clients),
             phase: phases.clone(),
-            renewed: renewed.clone(),
+            renewed: followed.clone(),
         };
         shards.push(shard.start().map_err(AppError::System)?);
     }

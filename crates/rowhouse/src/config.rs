@@ -98,6 +98,8 @@ pub struct Config {
     pub registry: Option<Registry>,
     /// Findings of the start-up gate the operator has accepted by name.
     pub gate_accept: Vec<Code>,
+    /// Every value in force as TOML, secrets masked, with the place each comes from.
+    pub listing: String,
 }
 
 /// The RDS Data API door.
@@ -169,6 +171,8 @@ pub struct Pool {
     pub transaction_connections: usize,
     /// Connections that clients of the PostgreSQL door may have at once.
     pub wire_connections: usize,
+    /// Clients of the PostgreSQL door of one tenant that may keep a connection to themselves.
+    pub pinned_per_tenant_max: usize,
     /// Requests that may wait for a connection; more are refused.
     pub waiting_max: usize,
     /// How long a request waits for a connection.

@@ -3,6 +3,7 @@
 
 mod log;
 mod metrics;
+mod operation;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use rowhouse_tenancy::seal::SealKeyId;
 
 pub use log::LogSwitch;
 pub use metrics::Metrics;
+pub use operation::Operation;
 
 use crate::config::Login;
 use crate::error::{Error, Kind};
@@ -114,6 +116,8 @@ pub enum Event<'a> {
         /// Why.
         reason: &'static str,
     },
+    /// Something of the PostgreSQL door that its operators look at.
+    Operation(Operation<'a>),
     /// A server became reachable or stopped being so.
     Readiness {
         /// The server's name in the configuration.

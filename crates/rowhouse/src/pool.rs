@@ -13,8 +13,11 @@ mod connector;
 mod exclusive;
 mod facts;
 mod fast;
+mod gate;
 mod occupant;
+mod pins;
 mod registration;
+mod roster;
 mod statements;
 mod waiting;
 
@@ -30,6 +33,8 @@ pub use exclusive::{Condition, Lease, Use};
 pub use facts::{ColumnKey, FactTable, Missing};
 pub use fast::{FastLink, Reset};
 pub use occupant::Occupant;
+pub use pins::{Pin, Pins};
+pub use roster::{Member, Occupation, Station};
 pub use statements::{Lane, StatementEntry, TypeChoice};
 
 use crate::config;
@@ -48,6 +53,7 @@ pub struct Pool {
     connector: Connector,
     fast: FastLane,
     exclusive: Exclusive,
+    pins: Pins,
     statements: RefCell<StatementTable>,
     facts: RefCell<FactTable>,
     wait_timeout: Duration,
@@ -66,6 +72,7 @@ impl Pool {
         Rc::new(Pool {
             fast: FastLane::new(settings),
             exclusive: Exclusive::new(settings, limits),
+            pins: Pins::new(settings),
             statements: RefCell::default(),
             facts: RefCell::default(),
             wait_timeout: settings.wait_timeout,
@@ -135,6 +142,64 @@ impl Pool {
     /// The shortest way to the server and back that was seen.
     pub fn round_trip(&self) -> Duration {
         self.connector.round_trip()
+    }
+
+    /// How many of its connections clients keep to themselves.
+    pub fn pins(&self) -> &Pins {
+        &self.pins
+    }
+
+    /// Its connections.
+    pub fn members(&self) -> Vec<Member> {
+        self.connector.roster().members()
+    }
+
+    /// How many connections are open, and how many of them close as soon as they are free.
+    pub fn count(&self) -> (usize, usize) {
+        self.connector.roster().count()
+    }
+
+    /// Attempts to connect that are under way.
+    pub fn connecting(&self) -> usize {
+        self.connector.connecting()
+    }
+
+    /// Every connection is closed: now, or when who has it is done.
+    pub fn retire_all(&self) {
+        self.connector.roster().retire();
+        self.sweep(Instant::now());
+    }
+
+    /// Nobody gets a connection any more until [`Pool::resume`]; those that there are close as soon
+    /// as they are free.
+    pub fn pause(&self) {
+        self.connector.gate().close();
+        self.retire_all();
+    }
+
+    /// Whoever waits gets a connection.
+    pub fn resume(&self) {
+        self.connector.gate().open();
+    }
+
+    /// Whether nobody gets a connection just now.
+    pub fn is_paused(&self) -> bool {
+        self.connector.gate().is_closed()
+    }
+
+    /// How often it was paused.
+    pub fn pauses(&self) -> u64 {
+        self.connector.gate().closings()
+    }
+
+    /// Waits until connections are given out again.
+    pub async fn resumed(&self, until: Instant) -> Result<(), Error> {
+        self.connector.gate().pass(until).await
+    }
+
+    /// The role of its connections, as far as it is known.
+    pub fn role(&self) -> Option<String> {
+        self.connector.role()
     }
 
     /// What the server told about itself; nothing before the first connection.

@@ -14,10 +14,14 @@ mod guard;
 mod implicit;
 mod inference;
 mod inside;
+mod orders;
 mod peers;
 mod pools;
+mod roll;
 mod series;
 mod statement;
+mod survey;
+mod tally;
 mod together;
 mod transaction;
 mod transaction_id;
@@ -37,8 +41,12 @@ use tokio::time::Instant;
 pub use alone::{Change, too_large};
 pub use conversation::{CancelKey, Cancels, Guest, Manners};
 pub use inside::Work;
+pub use orders::{Control, Controls, Order, Report, Scope};
 pub use peers::{Inbox, Peers, serve as serve_peers};
+pub use roll::{About, ClientState, Presence};
 pub use statement::{Outcome, Statement, Value};
+pub use survey::{ClientView, DatabasePlace, PoolName, PoolView, ServerView, SumsView, Survey};
+pub use tally::Sums;
 pub use transaction::Ending;
 
 use crate::config::{Config, Database, PrincipalKind, Resource, RoleSecret};
@@ -49,7 +57,9 @@ use crate::registry::Registry;
 use crate::seal::Seals;
 use crate::secrets::Sources;
 use pools::{PoolKey, Pools};
+use roll::Roll;
 use series::{Local, Making};
+use tally::Tally;
 use transaction::Transaction;
 use transaction_id::TransactionKey;
 
@@ -68,6 +78,9 @@ pub struct Session {
     draining: Cell<bool>,
     /// Statements that have outlived their callers' patience, or may.
     going_on: Rc<Cell<usize>>,
+    /// Who is in by the PostgreSQL door.
+    roll: Rc<Roll>,
+    tallies: RefCell<HashMap<DatabasePlace, Rc<Tally>, RandomState>>,
 }
 
 /// What happens to a statement when its time is up. Either way its caller is told.
@@ -144,8 +157,12 @@ impl Session {
         shard: usize,
         peers: Peers,
     ) -> Rc<Session> {
+        let pools_of = Arc::clone(&config);
+        let controls = peers.controls().clone();
         Rc::new(Session {
-            pools: Pools::new(Arc::clone(&config), sources, seals, observer.clone()),
+            pools: Pools::new(pools_of, sources, seals, observer.clone(), controls),
+            roll: Roll::new(shard, peers.count()),
+            tallies: RefCell::default(),
             config,
             registry,
             observer,
@@ -229,7 +246,20 @@ impl Session {
             let now = Instant::now();
             self.pools.sweep(now);
             self.sweep_transactions(now);
+            self.roll.tell(&self.observer);
+            self.tallies.borrow().values().for_each(|tally| tally.turn(now));
         }
+    }
+
+    /// Puts an operator at the console on the roll.
+    pub fn attend(&self, about: About, principal: &Principal) -> Presence {
+        self.roll.enter(about, principal.clone(), None)
+    }
+
+    fn tally(&self, target: &Target) -> Rc<Tally> {
+        let mut tallies = self.tallies.borrow_mut();
+        let entry = tallies.entry(target.key.place());
+        Rc::clone(entry.or_insert_with(|| Rc::new(Tally::new(Instant::now()))))
     }
 
     fn count_as_open(&self) -> GoingOn {

@@ -19,7 +19,7 @@ use rowhouse_protocol::backend::ServerError;
 use rowhouse_protocol::sqlstate::SqlState;
 
 pub use connect::{BackendKey, Connection, TextRow, cancel, connect, connect_with, knock};
-pub use link::{ExchangeError, ExchangeShape, Link, Reply};
+pub use link::{ExchangeError, ExchangeShape, Link, Reply, Watch};
 pub use takeover::Taken;
 
 pub use vetting::{VettingError, examine};

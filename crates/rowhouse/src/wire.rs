@@ -3,11 +3,13 @@
 //! One task for each client, on the shard that accepted it. It comes in by [`entrance`], proves who
 //! it is by [`proof`], and then talks with the session until it leaves.
 
+mod console;
 mod entrance;
 mod handshake;
 mod proof;
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::Config;
 use crate::error::Error;
@@ -44,6 +46,20 @@ pub struct Door {
     clients: Arc<AtomicUsize>,
     cancels: Cancels,
     nobody: [u8; NOBODY_SECRET_LEN],
+    steering: Steering,
+}
+
+/// An operator wants the configuration to be read again, and to be told: the keys whose change
+/// waits for a restart, or the problems.
+pub struct ReloadRequest(pub oneshot::Sender<Result<Vec<String>, Vec<String>>>);
+
+/// What operators can steer beyond the shards.
+#[derive(Clone, Default)]
+pub struct Steering {
+    /// The way to read the configuration again, where there is a file.
+    pub reload: Option<mpsc::Sender<ReloadRequest>>,
+    /// Which keys a reload changes.
+    pub followed: &'static [&'static str],
 }
 
 /// What all shards' doors share.
@@ -55,12 +71,13 @@ pub struct Shared {
     pub cancels: Cancels,
     /// What the salts of users are made of that there are not: the same at every shard.
     nobody: [u8; NOBODY_SECRET_LEN],
+    steering: Steering,
 }
 
 impl Shared {
     /// Of a gateway that has no clients yet.
-    pub fn new() -> Result<Shared, Error> {
-        let mut shared = Shared::default();
+    pub fn new(steering: Steering) -> Result<Shared, Error> {
+        let mut shared = Shared { steering, ..Shared::default() };
         let drawn = aws_lc_rs::rand::fill(&mut shared.nobody);
         drawn.map_err(|_| Error::internal("no randomness"))?;
         Ok(shared)
@@ -76,7 +93,7 @@ impl Door {
         shared: Shared,
         keys: Keys,
     ) -> Rc<Door> {
-        let Shared { clients, cancels, nobody } = shared;
+        let Shared { clients, cancels, nobody, steering } = shared;
         Rc::new(Door {
             identity: Identity::new(Arc::clone(&config), keys),
             tls: RefCell::new(Greeting::of(&config)),
@@ -86,6 +103,7 @@ impl Door {
             clients,
             cancels,
             nobody,
+            steering,
         })
     }
 
@@ -95,6 +113,11 @@ impl Door {
         self.identity.renew(Arc::clone(config), keys);
         self.tls.replace(Greeting::of(config));
         self.config.replace(Arc::clone(config));
+    }
+
+    /// Whether operators find the console under this name.
+    fn is_console(&self, database: &str) -> bool {
+        self.config.borrow().wire.is_console(database)
     }
 
     /// Accepts clients until the phase leaves `Serving`.
@@ -108,7 +131,7 @@ impl Door {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    self.admit(stream, peer.ip().is_loopback(), phase.clone());
+                    self.admit(stream, peer, phase.clone());
                 }
                 Err(error) => {
                     self.observer.emit(&Event::Trouble { place: "accept", reason: &error });
@@ -120,7 +143,7 @@ impl Door {
 
     /// Takes a client in. One too many may still cancel what it has running, and is told that
     /// there is no room for more.
-    fn admit(self: &Rc<Self>, stream: TcpStream, nearby: bool, phase: watch::Receiver<Phase>) {
+    fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, phase: watch::Receiver<Phase>) {
         let max = self.config.borrow().wire.connections_max;
         let others = self.clients.fetch_add(1, Ordering::Relaxed);
         let seat = Seat(Rc::clone(self));
@@ -130,7 +153,7 @@ impl Door {
         }
         self.observer.emit(&Event::Accepted);
         let guest = Guest(seat);
-        let arrival = entrance::Arrival { nearby, crowded: others >= max };
+        let arrival = entrance::Arrival { peer, crowded: others >= max };
         let door = Rc::clone(self);
         tokio::task::spawn_local(async move {
             entrance::serve(door, stream, arrival, phase).await;

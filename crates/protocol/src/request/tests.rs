@@ -88,3 +88,19 @@ fn passwords_and_sasl() {
     assert_eq!(sasl_initial(b"S\x00\xff\xff\xff\xff"), Ok(("S", &b""[..])));
     assert_eq!(sasl_initial(b"S\x00\x00\x00\x00\x09n,"), Err(DecodeError::Truncated));
 }
+
+#[test]
+fn what_a_bind_wants_back() {
+    type Formats = Result<Option<Vec<bool>>, DecodeError>;
+    let cases: [(&[u8], Formats); 6] = [
+        (b"\0\0\0\0\0\0", Ok(Some(vec![]))),
+        (b"\0\0\0\0\0\x02\0\x01\0\0", Ok(Some(vec![true, false]))),
+        (b"\0\x01\0\x01\0\0\0\0", Ok(Some(vec![]))),
+        (b"\0\0\0\x01\xff\xff\xff\xff\0\0", Ok(None)),
+        (b"\0\0\0\0\xff\xff\0\x01", Err(DecodeError::Truncated)),
+        (b"\0\0\0\0\0\0\0", Err(DecodeError::Trailing)),
+    ];
+    for (rest, expected) in cases {
+        assert_eq!(result_formats(rest), expected, "{rest:?}");
+    }
+}

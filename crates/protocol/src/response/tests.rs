@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
-use crate::backend::{Authentication, BackendKeyData, ParameterStatus, ReadyForQuery};
+use crate::backend::{
+    Authentication, BackendKeyData, Columns, DataRow, ParameterStatus, ReadyForQuery,
+};
 use crate::frame;
 
 fn body(write: impl FnOnce(&mut BytesMut)) -> (u8, Vec<u8>) {
@@ -69,4 +71,23 @@ fn what_is_told_plainly() {
         body(|b| plainly(b, tag::NOTICE_RESPONSE, ErrorFields::decode(fields).unwrap()));
     assert_eq!(kind, tag::NOTICE_RESPONSE);
     assert_eq!(told, b"SERROR\0VERROR\0C23505\0Mno\0P7\0\0");
+}
+
+#[test]
+fn rows_are_read_back() {
+    let column = |name, oid, binary| Column { name, oid, len: -1, binary };
+    let columns = [column("a", 25, false), column("b", 23, true)];
+    let (kind, description) = body(|b| row_description(b, columns.into_iter()));
+    assert_eq!(kind, tag::ROW_DESCRIPTION);
+    let described = Columns::decode(&description).unwrap().columns;
+    let names: Vec<&str> = described.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names, ["a", "b"]);
+    let (kind, row) = body(|b| data_row(b, [Some("x"), None, Some("")].into_iter()));
+    assert_eq!(kind, tag::DATA_ROW);
+    let row: Vec<Option<Vec<u8>>> =
+        DataRow::decode(&row).unwrap().iter().map(|value| value.map(<[u8]>::to_vec)).collect();
+    assert_eq!(row, [Some(b"x".to_vec()), None, Some(Vec::new())]);
+    let (kind, told) = body(|b| notice(b, "read", "this"));
+    assert_eq!(kind, tag::NOTICE_RESPONSE);
+    assert!(told.ends_with(b"Mread\0Dthis\0\0"));
 }

@@ -12,6 +12,7 @@ use crate::config::{Config, Login, PrincipalKind, Server};
 use crate::observe::{Event, Observer};
 use crate::seal::Seals;
 use crate::secrets::{Credentials, Source, Sources};
+use crate::session::Controls;
 use crate::upstream::{Connection, connect, knock};
 
 /// The pause between two questions to a server.
@@ -23,11 +24,15 @@ const NOT_ANSWERING: &str = "a PostgreSQL server does not answer";
 /// And then.
 const NOT_REGISTERED: &str = "a sealed database refuses the current sealing key";
 
+/// And then.
+const PAUSED: &str = "a database is paused by an operator (RESUME at the console ends that)";
+
 /// Starts the probes; the value is why the gateway is not ready, if it is not.
 pub fn watch(
     config: &Arc<Config>,
     sources: &Arc<Sources>,
     seals: &Option<Arc<Seals>>,
+    controls: &Controls,
     observer: &Observer,
 ) -> watch::Receiver<Option<&'static str>> {
     let (readiness, reader) = watch::channel(None);
@@ -40,12 +45,19 @@ pub fn watch(
             source: source(config, sources),
         };
         let (readiness, unreachable) = (Arc::clone(&readiness), Arc::clone(&unreachable));
-        let (observer, seals) = (observer.clone(), seals.clone());
+        let (observer, seals, controls) = (observer.clone(), seals.clone(), controls.clone());
         tokio::task::spawn_local(async move {
             let mut connection: Option<Connection> = None;
             let mut reachable = true;
             observer.emit(&Event::Readiness { server: &probe.server.name, reachable });
             loop {
+                // Who pauses may be about to stop the server, which waits for its connections.
+                if controls.paused() > 0 {
+                    connection = None;
+                    readiness.send_if_modified(|told| told.replace(PAUSED) != Some(PAUSED));
+                    tokio::time::sleep(INTERVAL).await;
+                    continue;
+                }
                 let answers = probe.ask(&mut connection).await;
                 if answers != reachable {
                     reachable = answers;

@@ -5,17 +5,18 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::config::{Config, Loaded, Values};
 use crate::jwks::Keyring;
 use crate::observe::{Event, LogSwitch, Observer};
 use crate::seal::Seals;
 use crate::secrets::Sources;
+use crate::wire::ReloadRequest;
 
 /// What is followed without a restart: who callers are, what new connections are met with, and how
 /// much is logged. Keys and whole sections.
-const FOLLOWED: [&str; 14] = [
+pub const FOLLOWED: [&str; 14] = [
     "http.tls_certificate_file",
     "http.tls_key_file",
     "http.tls_min_version",
@@ -77,18 +78,43 @@ pub struct Follow {
 }
 
 impl Follow {
-    /// Reloads at every SIGHUP, for good.
-    pub async fn run(self, mut reloads: Reloads, followers: watch::Sender<Renewed>) {
+    /// Reloads at every SIGHUP and whenever an operator asks for it, for good.
+    pub async fn run(
+        self,
+        mut reloads: Reloads,
+        mut requests: mpsc::Receiver<ReloadRequest>,
+        followers: watch::Sender<Renewed>,
+    ) {
         let mut values = self.values.clone();
-        while reloads.hangups.recv().await.is_some() {
-            match (reloads.load)() {
+        loop {
+            let request = tokio::select! {
+                hangup = reloads.hangups.recv() => match hangup {
+                    Some(()) => None,
+                    None => return,
+                },
+                Some(request) = requests.recv() => Some(request),
+            };
+            let done = match (reloads.load)() {
                 Ok(loaded) => self.take(loaded, &mut values, &followers).await,
-                Err(problems) => problems.iter().for_each(|problem| self.refuse(problem)),
+                Err(problems) => {
+                    problems.iter().for_each(|problem| self.refuse(problem));
+                    Err(problems)
+                }
+            };
+            if let Some(ReloadRequest(answer)) = request {
+                // An operator that is gone hears nothing.
+                let _ = answer.send(done);
             }
         }
     }
 
-    async fn take(&self, loaded: Loaded, values: &mut Values, followers: &watch::Sender<Renewed>) {
+    /// The keys whose change waits for a restart, or the problems.
+    async fn take(
+        &self,
+        loaded: Loaded,
+        values: &mut Values,
+        followers: &watch::Sender<Renewed>,
+    ) -> Result<Vec<String>, Vec<String>> {
         let Loaded { config, values: new_values, warnings, .. } = loaded;
         // The keys of `rowhouse dev` pass the check for the address that is written there now.
         let started = &self.started;
@@ -98,8 +124,9 @@ impl Follow {
         ];
         if let Some((key, _)) = moved.into_iter().find(|(_, moved)| *moved) {
             let text = "names another address than the one in use: restart instead";
-            self.refuse(&format!("{key}: {text}"));
-            return;
+            let problem = format!("{key}: {text}");
+            self.refuse(&problem);
+            return Err(vec![problem]);
         }
         for warning in &warnings {
             self.observer.emit(&Event::Warned { warning });
@@ -127,6 +154,7 @@ impl Follow {
         }
         *values = new_values;
         self.observer.emit(&Event::Reloaded { waiting: &waiting });
+        Ok(waiting)
     }
 
     fn refuse(&self, problem: &str) {

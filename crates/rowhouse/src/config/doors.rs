@@ -73,6 +73,7 @@ pub fn pool(section: &Section<'_>) -> Pool {
         continued_statements: section.integer("continued_statements", 0..=CONNECTIONS_MAX),
         transaction_connections: section.integer("transaction_connections", 0..=CONNECTIONS_MAX),
         wire_connections: section.integer("wire_connections", 1..=CONNECTIONS_MAX),
+        pinned_per_tenant_max: section.integer("pinned_per_tenant_max", 1..=CONNECTIONS_MAX),
         waiting_max: section.integer("waiting_max", 0..=WAITING_MAX),
         wait_timeout: section.duration("wait_timeout", SHORTEST..=LONGEST),
         connect_timeout: section.duration("connect_timeout", SHORTEST..=LONGEST),

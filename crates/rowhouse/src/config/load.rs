@@ -38,7 +38,10 @@ pub fn load(
     let reader = Reader::new(&source, DEFAULT_FILE).map_err(|problem| vec![problem])?;
     let (config, Findings { problems, warnings, listing, values, .. }) = reader.read(read);
     match config {
-        Some(config) if problems.is_empty() => Ok(Loaded { config, listing, values, warnings }),
+        Some(mut config) if problems.is_empty() => {
+            config.listing.clone_from(&listing);
+            Ok(Loaded { config, listing, values, warnings })
+        }
         _ if problems.is_empty() => Err(vec![Problem {
             place: Place::File { line: None, name: source.name() },
             key: String::new(),
@@ -116,6 +119,7 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
         seal: seal.flatten(),
         registry,
         gate_accept,
+        listing: String::new(),
     })
 }
 

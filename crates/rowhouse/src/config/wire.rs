@@ -34,12 +34,16 @@ pub struct Wire {
     pub idle_timeout: Duration,
     /// The same for a client that keeps a connection of PostgreSQL to itself.
     pub pinned_timeout: Duration,
+    /// How long a client waits for a connection while an operator has paused its database.
+    pub paused_timeout: Duration,
     /// A client that takes nothing of its answer for this long is let go.
     pub write_timeout: Duration,
     /// Bytes of one message of a client.
     pub message_bytes_max: usize,
     /// Bytes of all prepared statements that one client keeps.
     pub prepared_bytes_max: usize,
+    /// The database in whose place operators find the console. `None`: there is none.
+    pub console_database: Option<String>,
     /// The resource whose databases clients connect to.
     pub resource: String,
     /// The secret of clients whose password is a JWT. `None`: there are no such clients.
@@ -77,6 +81,11 @@ pub struct User {
 }
 
 impl Wire {
+    /// Whether this is the name of the console.
+    pub fn is_console(&self, database: &str) -> bool {
+        self.console_database.as_deref() == Some(database)
+    }
+
     /// Whether anybody could come in. Otherwise the door stays closed.
     pub fn is_open(&self) -> bool {
         !self.users.is_empty() || self.token_secret.is_some()
@@ -98,6 +107,18 @@ pub fn wire(
     {
         section.problem("resource", format!("{arn:?} is no [[resource]]: name one by its arn"));
     }
+    let own =
+        resources.iter().flatten().find(|own| resource.as_ref().is_none_or(|arn| own.arn == *arn));
+    let console_database = section.text("console_database").filter(|name| !name.is_empty());
+    if let Some(name) = &console_database
+        && own.is_some_and(|own| own.databases.iter().any(|database| database.name == *name))
+    {
+        let text = format!(
+            "{name:?} is a database of the resource as well: choose another name for \
+                            the console, or \"\" for none"
+        );
+        section.problem("console_database", text);
+    }
     if let Some(arn) = &token_secret {
         check_secret(section, "token_secret", arn, PrincipalKind::Tenant, secrets);
     }
@@ -110,7 +131,9 @@ pub fn wire(
         login_timeout: section.duration("login_timeout", SHORTEST..=LONGEST),
         idle_timeout: section.duration("idle_timeout", SHORTEST..=LONGEST),
         pinned_timeout: section.duration("pinned_timeout", SHORTEST..=LONGEST),
+        paused_timeout: section.duration("paused_timeout", SHORTEST..=LONGEST),
         write_timeout: section.duration("write_timeout", SHORTEST..=LONGEST),
+        console_database,
         message_bytes_max: section.size("message_bytes_max", 1024..=MESSAGE_BYTES_MAX),
         prepared_bytes_max: section.size("prepared_bytes_max", 1024..=MESSAGE_BYTES_MAX),
         resource: resource.or_else(first).unwrap_or_default(),

@@ -19,6 +19,18 @@ pub enum ClientStream {
     Tls(Box<TlsStream<PacedStream>>),
 }
 
+impl ClientStream {
+    /// Version and cipher of its TLS, as `TLSv1_3/TLS13_AES_256_GCM_SHA384`; empty without.
+    pub fn encryption(&self) -> String {
+        let ClientStream::Tls(stream) = self else { return String::new() };
+        let (_, connection) = stream.get_ref();
+        let version = connection.protocol_version().and_then(|version| version.as_str());
+        let cipher = connection.negotiated_cipher_suite();
+        let cipher = cipher.and_then(|cipher| cipher.suite().as_str());
+        format!("{}/{}", version.unwrap_or("TLS"), cipher.unwrap_or("?"))
+    }
+}
+
 impl AsyncRead for ClientStream {
     fn poll_read(
         self: Pin<&mut Self>,

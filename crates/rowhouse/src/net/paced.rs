@@ -9,6 +9,7 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -84,6 +85,11 @@ impl PacedStream {
             looked_at: 0..0,
         };
         (paced, pace)
+    }
+
+    /// The address that the client came to.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.local_addr()
     }
 
     /// Waits for the first bytes of the stream until there are `enough`, or no more to be had, and

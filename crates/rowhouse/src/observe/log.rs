@@ -12,7 +12,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, fmt, reload};
 
-use super::{Answered, Event};
+use super::{Answered, Event, Operation};
 use crate::config::{Log, LogLevel};
 use crate::error::Kind;
 
@@ -74,9 +74,9 @@ pub fn write(event: &Event<'_>) {
         Event::ReloadRefused { problem } => {
             error!(problem, "configuration not reloaded, the one in force goes on");
         }
+        Event::Accepted | Event::Closed => {}
         Event::Draining => info!("draining"),
         Event::Stopped { cut_off } => info!(transactions_cut_off = cut_off, "stopped"),
-        Event::Accepted | Event::Closed => {}
         Event::TurnedAway => warn!("too many client connections, one turned away"),
         Event::HandshakeFailed { reason } => debug!(%reason, "no TLS with a client"),
         Event::Answered(answered) => write_answered(answered),
@@ -124,6 +124,7 @@ pub fn write(event: &Event<'_>) {
         | Event::SealKeysFailed { .. }
         | Event::RegistryRead { .. }
         | Event::RegistryAway { .. } => write_kept(event),
+        Event::Operation(operation) => write_operation(operation),
         Event::Trouble { place, reason } => warn!(place, %reason, "trouble"),
     }
 }
@@ -171,6 +172,18 @@ fn write_conversed(event: &Event<'_>) {
             );
         }
         _ => {}
+    }
+}
+
+fn write_operation(operation: &Operation<'_>) {
+    match operation {
+        Operation::Waited { .. } | Operation::ClientStates { .. } => {}
+        Operation::Paused { .. } => {}
+        Operation::Pinned { reason } => debug!(reason, "a client keeps its connection"),
+        Operation::Commanded { user, command, error: None } => info!(user, command, "console"),
+        Operation::Commanded { user, command, error: Some(error) } => {
+            info!(user, command, %error, "console, refused");
+        }
     }
 }
 

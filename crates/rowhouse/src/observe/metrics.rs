@@ -3,6 +3,8 @@
 //! Names follow Prometheus' own rules: base units, `_total` on counters
 //! (prometheus.io, "Metric and label naming"). No label holds a tenant: their number has no bound.
 
+mod wire;
+
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -12,6 +14,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+use wire::WireMetrics;
 
 use super::{Conversed, Event, outcome};
 
@@ -83,13 +87,17 @@ pub struct Metrics {
     registry_tenants: Gauge<i64, AtomicI64>,
     registry_up: Gauge<i64, AtomicI64>,
     registry_reads: Counter,
+    wire: WireMetrics,
 }
 
 impl Metrics {
     /// All at zero.
     pub fn new() -> Metrics {
+        let mut registry = Registry::with_prefix("rowhouse");
+        let wire = WireMetrics::register(&mut registry);
         let mut metrics = Metrics {
-            registry: Registry::with_prefix("rowhouse"),
+            registry,
+            wire,
             requests: Family::default(),
             request_seconds: Histogram::new(SECONDS),
             database_seconds: Histogram::new(SECONDS),
@@ -337,6 +345,7 @@ impl Metrics {
             Event::RegistryAway { .. } => {
                 self.registry_up.set(0);
             }
+            Event::Operation(operation) => self.wire.count(operation),
             _ => {}
         }
     }

@@ -14,7 +14,9 @@ use rowhouse_rls::Code;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
+use super::gate::Gate;
 use super::registration::{Registered, register};
+use super::roster::Roster;
 use crate::config::{Context, Server};
 use crate::error::{Error, Kind};
 use crate::observe::{Event, Observer};
@@ -75,6 +77,10 @@ pub struct Connector {
     round_trip: Cell<Option<Duration>>,
     /// What the server told about itself when the newest connection began.
     told: RefCell<Rc<[(String, String)]>>,
+    /// The role of the newest connection.
+    role: RefCell<Option<String>>,
+    gate: Gate,
+    roster: Roster,
 }
 
 /// Why an attempt failed.
@@ -106,12 +112,35 @@ impl Connector {
             last_failure: RefCell::new(String::new()),
             round_trip: Cell::new(None),
             told: RefCell::new(Rc::new([])),
+            role: RefCell::new(None),
+            gate: Gate::default(),
+            roster: Roster::default(),
         }
     }
 
     /// What the server told about itself; nothing before the first connection.
     pub fn told(&self) -> Rc<[(String, String)]> {
         Rc::clone(&self.told.borrow())
+    }
+
+    /// Where everybody waits who needs a new connection, while an operator wants that.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// The connections that it has made.
+    pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// Attempts that are under way.
+    pub fn connecting(&self) -> usize {
+        ATTEMPTS_MAX.saturating_sub(self.attempts.available_permits())
+    }
+
+    /// The role of the newest connection.
+    pub fn role(&self) -> Option<String> {
+        self.role.borrow().clone()
     }
 
     /// The server it leads to.
@@ -129,6 +158,7 @@ impl Connector {
     ) -> Result<Link, Error> {
         let mut refusals = 0;
         loop {
+            self.gate.pass(deadline).await?;
             let permit = timeout_at(deadline, self.attempts.acquire()).await;
             let Ok(Ok(_permit)) = permit else { return Err(self.gave_up()) };
             if let Some(not_before) = self.not_before.get()
@@ -182,6 +212,9 @@ impl Connector {
         let connected = connect_with(&login, left(), &parameters).await;
         let mut connection = connected.map_err(|error| self.setback(&login, &error))?;
         self.told.replace(connection.parameters().into());
+        if self.role.borrow().as_ref() != Some(&login.role) {
+            self.role.replace(Some(login.role.clone()));
+        }
         let Some(seals) = &self.destination.seals else {
             self.observer.emit(&Event::UpstreamConnected { login: &login });
             return Ok(Link::start(connection));
@@ -195,10 +228,11 @@ impl Connector {
         Ok(link)
     }
 
-    /// Whether a connection may be used again: not once new ones are registered with another key.
+    /// Whether a connection may be used again: not once new ones are registered with another key,
+    /// or an operator wants new ones.
     pub fn is_current(&self, link: &Link) -> bool {
         let current = self.destination.seals.as_ref().map(|seals| seals.generation());
-        link.seal_generation() == current
+        link.seal_generation() == current && !link.is_retiring()
     }
 
     /// Examines the role of new credentials before anything of a tenant runs as it, on a connection

@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::Pool;
 use super::connector::Connector;
 use super::occupant::Occupant;
+use super::roster::{Note, Occupation, Station};
 use super::waiting::{Waiting, overloaded};
 use crate::config;
 use crate::error::Error;
@@ -45,6 +46,16 @@ pub enum Use {
     Transaction,
     /// Whatever a client of the PostgreSQL door says until its transaction ends, or it leaves.
     Conversation,
+}
+
+impl Use {
+    fn station(self) -> Station {
+        match self {
+            Use::Statement => Station::Slow,
+            Use::Transaction => Station::Transaction,
+            Use::Conversation => Station::Wire,
+        }
+    }
 }
 
 /// How much of its past a connection may carry.
@@ -81,6 +92,7 @@ struct Member {
     occupant: Occupant,
     prologue_known: bool,
     opened_at: Instant,
+    note: Rc<Note>,
 }
 
 /// A connection on loan. Dropping it gives it back, or closes it.
@@ -189,20 +201,23 @@ pub async fn lease(
         Use::Transaction => &pool.exclusive.transactions,
         Use::Conversation => &pool.exclusive.conversations,
     };
+    let station = purpose.station();
     let mut permit = pool.exclusive.permit(own, until).await?;
     while let Some(member) = pool.exclusive.take(&pool.connector, condition, occupant) {
         let suits = member.suits(condition, occupant);
         let mut lease = Lease::new(pool, member, permit);
         if suits || lease.renew().await {
-            lease.belong_to(occupant);
+            lease.belong_to(occupant, station);
             return Ok(lease);
         }
         permit = lease.give_up().ok_or_else(|| Error::internal("a lease without permit"))?;
     }
     let timeout_ms = pool.exclusive.statement_timeout.as_millis().to_string();
     let link = pool.connector.connect(&[("statement_timeout", &timeout_ms)], until).await?;
+    let note = pool.connector.roster().enter(&link, station);
     let member = Member {
         link,
+        note,
         condition: Condition::Pristine,
         occupant: occupant.clone(),
         prologue_known: false,
@@ -213,6 +228,7 @@ pub async fn lease(
 
 impl Lease {
     fn new(pool: &Rc<Pool>, member: Member, permit: OwnedSemaphorePermit) -> Lease {
+        member.note.turn(Occupation::Lent);
         Lease {
             pool: Rc::clone(pool),
             member: Some(member),
@@ -223,12 +239,17 @@ impl Lease {
         }
     }
 
-    fn belong_to(&mut self, occupant: &Occupant) {
-        if let Some(member) = &mut self.member
-            && member.occupant != *occupant
-        {
+    fn belong_to(&mut self, occupant: &Occupant, station: Station) {
+        let Some(member) = &mut self.member else { return };
+        member.note.station.set(station);
+        if member.occupant != *occupant {
             member.occupant = occupant.clone();
         }
+    }
+
+    /// Notes the number of the client that has it, for those who look.
+    pub fn note_client(&self, number: u64) {
+        self.member.iter().for_each(|member| member.note.client.set(number));
     }
 
     /// Makes the connection as new. Dropped half-way, the lease is as tainted as any.
@@ -313,6 +334,7 @@ impl Drop for Lease {
             return;
         }
         let pool = Rc::clone(&self.pool);
+        member.note.turn(if self.tainted { Occupation::Reset } else { Occupation::Idle });
         if self.tainted {
             tokio::task::spawn_local(clean(pool, member, permit));
         } else {
@@ -344,6 +366,11 @@ impl Member {
 async fn clean(pool: Rc<Pool>, mut member: Member, permit: OwnedSemaphorePermit) {
     if reset(&member.link, pool.exclusive.reset_timeout()).await {
         member.renewed();
+        if !pool.connector.is_current(&member.link) {
+            member.link.close("its time is over");
+            return;
+        }
+        member.note.turn(Occupation::Idle);
         pool.exclusive.idle.borrow_mut().push(Idle { member, since: Instant::now() });
     } else {
         if member.link.is_open() {

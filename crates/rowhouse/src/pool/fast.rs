@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connector::Connector;
 use super::occupant::Occupant;
+use super::roster::Station;
 use super::waiting::{Waiting, overloaded};
 use crate::config;
 use crate::error::Error;
@@ -180,6 +181,7 @@ impl FastLane {
         };
         let parameters = [("statement_timeout", self.statement_timeout_ms.as_str())];
         let link = connector.connect(&parameters, until).await?;
+        connector.roster().enter(&link, Station::Fast);
         let link = Rc::new(FastLink {
             link,
             occupant: RefCell::new(occupant.clone()),

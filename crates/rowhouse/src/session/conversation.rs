@@ -11,7 +11,9 @@ mod cancels;
 mod dialogue;
 mod manners;
 mod nature;
+mod notes;
 mod parts;
+mod pinning;
 mod prepared;
 mod relay;
 
@@ -27,6 +29,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::exchange::{ended_well, exchange, shape};
+use super::roll::{About, Presence};
+use super::tally::{Sums, Tally, micros};
 use super::{GoingOn, Session, Target};
 use crate::config::Database;
 use crate::error::{Error, Kind};
@@ -41,6 +45,7 @@ use dialogue::{Dialogue, Terms};
 pub use manners::Manners;
 use manners::Place;
 use nature::Judge;
+use pinning::Pinning;
 use relay::Step;
 
 /// A connection that was closed between being lent and being used is replaced this often.
@@ -64,6 +69,8 @@ pub struct Guest {
     pub incoming: BytesMut,
     /// How it cancels.
     pub key: CancelKey,
+    /// Where it comes from.
+    pub about: About,
     /// How far a stop has come.
     pub phase: watch::Receiver<Phase>,
 }
@@ -86,7 +93,12 @@ struct Conversation {
     queued: Duration,
     /// When what PostgreSQL works at was begun.
     asked_at: Option<Instant>,
+    /// When its transaction began.
+    began_at: Option<Instant>,
     bytes: relay::Count,
+    pinning: Rc<Pinning>,
+    presence: Presence,
+    tally: Rc<Tally>,
 }
 
 /// A connection in use. The order of the fields is the order in which they go.
@@ -121,6 +133,7 @@ impl Session {
         if self.draining.get() {
             return Err(Error::new(Kind::ShuttingDown, "the service is stopping; try again"));
         }
+        self.check_enabled(target)?;
         let Database { tenant_settings, context, .. } = &*target.database;
         let databases = self.config.resources.iter().flat_map(|resource| &resource.databases);
         let all: Vec<SettingName> =
@@ -170,7 +183,7 @@ impl Session {
 
     /// Talks with a client until it leaves, or has to.
     pub async fn converse(self: &Rc<Session>, guest: Guest) {
-        let Guest { principal, target, manners, client, incoming, key, phase } = guest;
+        let Guest { principal, target, manners, client, incoming, key, about, phase } = guest;
         let pool = match self.pool(&target) {
             Ok(pool) => pool,
             Err(error) => {
@@ -178,8 +191,13 @@ impl Session {
                 return;
             }
         };
+        let pinning = Pinning::new(&pool, principal.tenant().cloned());
+        let presence = self.roll.enter(about, principal.clone(), Some(target.key.clone()));
+        let tally = self.tally(&target);
+        tally.add(Sums { clients: 1, ..Sums::default() });
         let judge = Judge {
             pool: Rc::clone(&pool),
+            pinning: Rc::clone(&pinning),
             principal: principal.clone(),
             settings: target.database.tenant_settings.clone(),
             context: target.database.context,
@@ -210,7 +228,11 @@ impl Session {
             permitted_at: 0,
             queued: Duration::ZERO,
             asked_at: None,
+            began_at: None,
             bytes: relay::Count::default(),
+            pinning,
+            presence,
+            tally,
         };
         if let Some(error) = conversation.run(&key, phase).await {
             conversation.say_last(&error).await;
@@ -222,6 +244,7 @@ impl Session {
 impl Conversation {
     /// Until the client says goodbye, or the session must end; then it is told why.
     async fn run(&mut self, key: &CancelKey, mut phase: watch::Receiver<Phase>) -> Option<Error> {
+        let card = Rc::clone(self.presence.card());
         loop {
             // Who is in a transaction may end it.
             let patient = self.dialogue.is_in_transaction();
@@ -231,6 +254,7 @@ impl Conversation {
                 biased;
                 step = poll_fn(|cx| self.poll(cx)) => step,
                 () = key.rung() => Step::Cancel,
+                () = card.sent_away() => Step::End(sent_away()),
                 _ = phase.wait_for(|phase| *phase >= last) => Step::Stop,
                 () = sleep_until(deadline) => Step::Late,
             };
@@ -238,11 +262,18 @@ impl Conversation {
                 Step::Connection(_) if self.is_expired() => return Some(expired()),
                 Step::Connection(condition) => {
                     let asked_at = Instant::now();
-                    if let Err(error) = self.take_connection(condition).await {
-                        self.dialogue.refuse_connection(&mut self.incoming, error);
+                    self.presence.wait();
+                    match self.take_connection(condition).await {
+                        Ok(()) => self.note_connection(),
+                        Err(error) => {
+                            self.presence.rest();
+                            self.dialogue.refuse_connection(&mut self.incoming, error);
+                        }
                     }
                     self.active_at = Instant::now();
-                    self.queued += self.active_at.saturating_duration_since(asked_at);
+                    let queued = self.active_at.saturating_duration_since(asked_at);
+                    self.note_wait(queued);
+                    self.queued += queued;
                 }
                 Step::Done => self.give_back(),
                 Step::Cancel => self.cancel(),
@@ -315,8 +346,7 @@ impl Conversation {
 
     async fn take_connection(&mut self, condition: Condition) -> Result<(), Error> {
         for _ in 0..CONNECTIONS_TRIED_MAX {
-            let mut lease =
-                self.pool.exclusive(Use::Conversation, condition, &self.occupant).await?;
+            let mut lease = self.lease(condition).await?;
             let going_on = self.session.count_as_open();
             let prologue_unknown = lease.prologue_unknown();
             let link = lease.link()?.clone();
@@ -330,8 +360,22 @@ impl Conversation {
         Err(Error::unavailable("connections are lost as soon as they are used"))
     }
 
+    /// While an operator has paused the database, a client waits for longer than for its turn.
+    async fn lease(&self, condition: Condition) -> Result<Lease, Error> {
+        let patience = Instant::now() + self.session.config.wire.paused_timeout;
+        loop {
+            self.pool.resumed(patience).await?;
+            let pauses = self.pool.pauses();
+            let leased = self.pool.exclusive(Use::Conversation, condition, &self.occupant).await;
+            if leased.is_ok() || self.pool.pauses() == pauses {
+                return leased;
+            }
+        }
+    }
+
     /// Nothing is outstanding, and the transaction is over.
     fn give_back(&mut self) {
+        self.presence.rest();
         let traces = self.dialogue.traces;
         self.dialogue.end_using();
         let Some(Server { taken, mut lease, condition, .. }) = self.server.take() else { return };
@@ -398,6 +442,11 @@ impl Conversation {
             cancel(self.pool.server(), server.taken.backend()).await;
         }
     }
+}
+
+fn sent_away() -> Error {
+    let text = "terminating connection due to administrator command";
+    Error::new(Kind::ShuttingDown, text).because("sent away by an operator")
 }
 
 fn expired() -> Error {

@@ -11,6 +11,7 @@ use rowhouse_tenancy::ids::TenantId;
 use tokio::time::Instant;
 
 use super::Target;
+use super::orders::Controls;
 use crate::config::{Config, Context, Database, PrincipalKind};
 use crate::error::{Error, Kind};
 use crate::observe::Observer;
@@ -49,6 +50,7 @@ pub struct Pools {
     sources: Arc<Sources>,
     seals: Option<Arc<Seals>>,
     observer: Observer,
+    controls: Controls,
     pools: RefCell<HashMap<PoolKey, Rc<Pool>, RandomState>>,
 }
 
@@ -59,8 +61,25 @@ impl Pools {
         sources: Arc<Sources>,
         seals: Option<Arc<Seals>>,
         observer: Observer,
+        controls: Controls,
     ) -> Pools {
-        Pools { config, sources, seals, observer, pools: RefCell::default() }
+        Pools { config, sources, seals, observer, controls, pools: RefCell::default() }
+    }
+
+    /// Looks at every pool.
+    pub fn each(&self, mut look: impl FnMut(&PoolKey, &Rc<Pool>)) {
+        self.pools.borrow().iter().for_each(|(key, pool)| look(key, pool));
+    }
+
+    /// Does something with the pools of databases of certain names.
+    pub fn each_of(&self, is_meant: impl Fn(&str) -> bool, mut act: impl FnMut(&Rc<Pool>)) {
+        self.each(|key, pool| {
+            let resource = self.config.resources.get(key.resource);
+            let database = resource.and_then(|resource| resource.databases.get(key.database));
+            if database.is_some_and(|database| is_meant(&database.name)) {
+                act(pool);
+            }
+        });
     }
 
     /// The pool of a target.
@@ -107,6 +126,9 @@ impl Pools {
         };
         let (settings, limits) = (&self.config.pool, &self.config.limits);
         let pool = Pool::new(destination, settings, limits, self.observer.clone());
+        if self.controls.of(&target.database.name).paused {
+            pool.pause();
+        }
         self.pools.borrow_mut().insert(key.clone(), Rc::clone(&pool));
         Ok(pool)
     }

@@ -6,7 +6,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -93,6 +93,38 @@ pub(super) struct Shared {
     /// Who wants to take the connection over.
     pub(super) taker: RefCell<Option<oneshot::Sender<Parts>>>,
     seal: OnceCell<Seal>,
+    /// It is not to be lent again.
+    retiring: Cell<bool>,
+}
+
+/// A look at a connection that does not keep it open.
+pub struct Watch(Weak<Shared>);
+
+/// What is seen of one.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight {
+    /// The process id of the server's side.
+    pub pid: i32,
+    /// Exchanges without an answer.
+    pub in_flight: usize,
+    /// It is not to be lent again.
+    pub retiring: bool,
+}
+
+impl Watch {
+    /// What there is to see; nothing once its socket is closed.
+    pub fn look(&self) -> Option<Sight> {
+        let shared = self.0.upgrade()?;
+        let in_flight = shared.pending.borrow().len();
+        Some(Sight { pid: shared.backend.pid, in_flight, retiring: shared.retiring.get() })
+    }
+
+    /// The connection is not to be lent again.
+    pub fn retire(&self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.retiring.set(true);
+        }
+    }
 }
 
 /// What a connection to a sealed database has agreed upon with it.
@@ -146,6 +178,7 @@ impl Link {
             server_major,
             seal: OnceCell::new(),
             taker: RefCell::new(None),
+            retiring: Cell::new(false),
         });
         Driver::start(stream, buffer, &shared);
         Link(Rc::new(Handle(shared)))
@@ -243,6 +276,16 @@ impl Link {
     /// What vouches for tenants on this connection, if anything does.
     pub fn session_key(&self) -> Option<&SessionKey> {
         self.0.0.seal.get().map(|seal| &seal.key)
+    }
+
+    /// A look at it that does not keep it open.
+    pub fn watch(&self) -> Watch {
+        Watch(Rc::downgrade(&self.0.0))
+    }
+
+    /// It is not to be lent again.
+    pub fn is_retiring(&self) -> bool {
+        self.0.0.retiring.get()
     }
 
     /// The generation of the key that it was registered with.

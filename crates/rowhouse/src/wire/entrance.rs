@@ -3,6 +3,7 @@
 //!
 //! <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP>
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
@@ -11,18 +12,19 @@ use rowhouse_protocol::frame;
 use rowhouse_protocol::request::tag;
 use rowhouse_protocol::response::{self, ErrorText, Severity};
 use rowhouse_protocol::startup::{self, MINOR_MAX, Session, Startup};
-use rowhouse_tenancy::principal::Principal;
+use rowhouse_tenancy::principal::{Principal, PrincipalKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::console::{self, Operator};
 use super::handshake::{Asked, Channel};
 use super::{Door, proof};
 use crate::error::{Error, Kind};
 use crate::net::{ClientStream, PaceLimits, PacedStream, Phase};
 use crate::observe::Event;
-use crate::session::{CancelKey, Guest, Manners, Target};
+use crate::session::{About, CancelKey, Guest, Manners, Target};
 
 /// Bytes of a message before a client has proven who it is: a JWT has some thousand.
 const PROOF_BYTES_MAX: usize = 16 * 1024;
@@ -34,8 +36,8 @@ const MINOR_LONG_KEYS: u16 = 2;
 /// What is known of a client before it has said anything.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival {
-    /// It is on this machine.
-    pub nearby: bool,
+    /// Its address.
+    pub peer: SocketAddr,
     /// There are as many clients as there may be.
     pub crowded: bool,
 }
@@ -48,6 +50,14 @@ pub struct Entering {
     nearby: bool,
     /// What the handshake of TLS has settled, if there was one.
     pub(super) channel: Option<Channel>,
+}
+
+/// Who has come in.
+enum Entered {
+    /// A client of a database.
+    Guest(Box<Guest>),
+    /// An operator, at the console.
+    Operator(Box<Operator>),
 }
 
 /// What a first packet asks for, in texts of its own.
@@ -85,8 +95,10 @@ pub async fn serve(
         _ = closing.wait_for(|phase| *phase == Phase::Closing) => return,
     };
     // Whoever takes too long is told nothing: it may not even be a client of PostgreSQL.
-    if let Ok(Some(guest)) = entered {
-        door.session.converse(guest).await;
+    match entered {
+        Ok(Some(Entered::Guest(guest))) => door.session.converse(*guest).await,
+        Ok(Some(Entered::Operator(operator))) => console::serve(door, *operator).await,
+        Ok(None) | Err(_) => {}
     }
 }
 
@@ -96,7 +108,8 @@ async fn enter(
     stream: PacedStream,
     arrival: Arrival,
     phase: &watch::Receiver<Phase>,
-) -> Option<Guest> {
+) -> Option<Entered> {
+    let local = stream.local_addr().ok()?;
     let (mut entering, packet) = first_packet(door, stream, arrival).await?;
     let wish = match Startup::decode(&packet) {
         Ok(Startup::Session(session)) => wish(&session),
@@ -115,9 +128,10 @@ async fn enter(
         Err(error) => Err(Error::new(Kind::Protocol, error.to_string())),
     };
     let wish = match wish {
-        Ok(_) if arrival.crowded => {
+        // Operators are let in when nobody else is.
+        Ok(wish) if arrival.crowded && !door.is_console(&wish.database) => {
             door.observer.emit(&Event::TurnedAway);
-            Err(Error::new(Kind::Overloaded, "sorry, too many clients already"))
+            Err(too_many())
         }
         wish => wish,
     };
@@ -130,15 +144,20 @@ async fn enter(
     };
     let user = wish.user.clone();
     let database = wish.database.clone();
-    match welcome(door, &mut entering, &wish, phase).await {
+    match welcome(door, &mut entering, &wish, arrival.crowded, phase).await {
         Ok(proven) => {
             let principal = Some(&proven.principal);
             let (user, database) = (user.as_str(), database.as_str());
             door.observer.emit(&Event::LoggedIn { user, database, principal, error: None });
             let Entering { stream, incoming, .. } = entering;
-            let Proven { principal, target, manners, key } = proven;
-            let phase = phase.clone();
-            Some(Guest { principal, target, manners, client: stream, incoming, key, phase })
+            let about = About {
+                user: user.into(),
+                application: wish.application().into(),
+                peer: arrival.peer,
+                local,
+                tls: stream.encryption().into(),
+            };
+            Some(proven.entered(about, stream, incoming, phase.clone()))
         }
         Err(None) => None,
         Err(Some(error)) => {
@@ -199,9 +218,41 @@ async fn first_packet(
 /// Who has proven who it is, and what it gets.
 struct Proven {
     principal: Principal,
-    target: Target,
-    manners: Manners,
+    /// The database and how it is spoken to there; nothing at the console.
+    inside: Option<(Target, Manners)>,
     key: CancelKey,
+}
+
+impl Proven {
+    fn entered(
+        self,
+        about: About,
+        client: ClientStream,
+        incoming: BytesMut,
+        phase: watch::Receiver<Phase>,
+    ) -> Entered {
+        let Proven { principal, inside, key } = self;
+        match inside {
+            Some((target, manners)) => Entered::Guest(Box::new(Guest {
+                principal,
+                target,
+                manners,
+                client,
+                incoming,
+                key,
+                about,
+                phase,
+            })),
+            None => Entered::Operator(Box::new(Operator {
+                principal,
+                about,
+                client,
+                incoming,
+                key,
+                phase,
+            })),
+        }
+    }
 }
 
 /// Identity first; nothing that the client has sent has an effect before.
@@ -209,30 +260,63 @@ async fn welcome(
     door: &Door,
     entering: &mut Entering,
     wish: &Wish,
+    crowded: bool,
     phase: &watch::Receiver<Phase>,
 ) -> Result<Proven, Refusal> {
     entering.say(&wish.negotiation).await.ok_or(None)?;
     let (principal, secret) = proof::prove(door, entering, &wish.user).await?;
     door.session.permit(&principal).map_err(Some)?;
-    let resource = door.config.borrow().wire.resource.clone();
-    let target = door.session.resolve(&principal, &resource, &secret, Some(&wish.database), None);
-    let target = target.map_err(Some)?;
     if *phase.borrow() != Phase::Serving {
         return Err(Some(Error::new(Kind::ShuttingDown, "the service is stopping; try again")));
     }
-    let parameters = wish.parameters.iter();
-    let parameters: Vec<(&str, &str)> =
-        parameters.map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let manners = door.session.greet(&principal, &target, &parameters).await.map_err(Some)?;
+    let at_console = principal.kind() == PrincipalKind::Admin && door.is_console(&wish.database);
+    let inside = match at_console {
+        true => None,
+        false if crowded => return Err(Some(too_many())),
+        false => Some(greet(door, &principal, &secret, wish).await.map_err(Some)?),
+    };
     let key = door.cancels.key(wish.minor >= MINOR_LONG_KEYS).map_err(Some)?;
     let mut words = BytesMut::new();
-    for (name, value) in &manners.told {
-        response::parameter_status(&mut words, name, value);
+    match &inside {
+        Some((_, manners)) => manners.told.iter().for_each(|(name, value)| {
+            response::parameter_status(&mut words, name, value);
+        }),
+        None => console::TOLD.iter().for_each(|(name, value)| {
+            response::parameter_status(&mut words, name, value);
+        }),
     }
     response::backend_key_data(&mut words, key.pid, &key.secret);
     response::ready_for_query(&mut words, TransactionStatus::Idle);
     entering.say(&words).await.ok_or(None)?;
-    Ok(Proven { principal, target, manners, key })
+    Ok(Proven { principal, inside, key })
+}
+
+/// What the client gets: the database it has named, and its settings there.
+async fn greet(
+    door: &Door,
+    principal: &Principal,
+    secret: &str,
+    wish: &Wish,
+) -> Result<(Target, Manners), Error> {
+    let resource = door.config.borrow().wire.resource.clone();
+    let target = door.session.resolve(principal, &resource, secret, Some(&wish.database), None)?;
+    let parameters = wish.parameters.iter();
+    let parameters: Vec<(&str, &str)> =
+        parameters.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let manners = door.session.greet(principal, &target, &parameters).await?;
+    Ok((target, manners))
+}
+
+fn too_many() -> Error {
+    Error::new(Kind::Overloaded, "sorry, too many clients already")
+}
+
+impl Wish {
+    /// What the client calls itself.
+    fn application(&self) -> &str {
+        let own = self.parameters.iter().rev().find(|(name, _)| name == "application_name");
+        own.map_or("", |(_, value)| value)
+    }
 }
 
 fn wish(session: &Session<'_>) -> Result<Wish, Error> {
@@ -272,7 +356,12 @@ async fn refuse(entering: &mut Entering, error: &Error) {
 
 impl Entering {
     fn plain(stream: ClientStream, arrival: Arrival) -> Entering {
-        Entering { stream, incoming: BytesMut::new(), nearby: arrival.nearby, channel: None }
+        Entering {
+            stream,
+            incoming: BytesMut::new(),
+            nearby: arrival.peer.ip().is_loopback(),
+            channel: None,
+        }
     }
 
     fn over_tls((stream, channel): (ClientStream, Channel), arrival: Arrival) -> Entering {

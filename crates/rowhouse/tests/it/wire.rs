@@ -2,6 +2,7 @@
 
 pub mod client;
 mod commits;
+mod console;
 mod extended;
 mod hostile;
 mod limits;
@@ -23,6 +24,7 @@ pub fn cases() -> Vec<Case> {
         limits::cases(),
         secure::cases(),
         sealed::cases(),
+        console::cases(),
     ];
     suites.into_iter().flatten().collect()
 }

@@ -272,6 +272,11 @@ impl Dialogue {
         self.waiting || self.holding
     }
 
+    /// Prepared statements that the client keeps.
+    pub fn prepared_count(&self) -> usize {
+        self.prepared.count()
+    }
+
     /// What became of the last segment, once.
     pub fn take_outcome(&mut self) -> Option<Spoken> {
         self.outcome.take()

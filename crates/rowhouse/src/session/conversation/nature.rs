@@ -10,6 +10,7 @@ use rowhouse_protocol::statement::{SessionEffect, Verb, examine, statements};
 use rowhouse_tenancy::ids::SettingName;
 use rowhouse_tenancy::principal::Principal;
 
+use super::pinning::Pinning;
 use crate::config::Context;
 use crate::error::Error;
 use crate::pool::Pool;
@@ -50,6 +51,8 @@ pub struct Nature {
 pub struct Judge {
     /// Where statements are known.
     pub pool: Rc<Pool>,
+    /// What the client keeps already.
+    pub pinning: Rc<Pinning>,
     /// Who speaks.
     pub principal: Principal,
     /// The settings that hold the tenant.
@@ -73,7 +76,11 @@ impl Judge {
         }
         let names: Vec<&str> = self.settings.iter().map(SettingName::as_str).collect();
         let context = || context_change(sql, &names).is_some_and(|change| is_of_tenant(&change));
-        Ok(Nature { context: context(), indelible: entry.is_indelible(), ..of(sql) })
+        let nature = of(sql);
+        if nature.lasting {
+            self.pinning.check(sql)?;
+        }
+        Ok(Nature { context: context(), indelible: entry.is_indelible(), ..nature })
     }
 }
 

@@ -82,6 +82,11 @@ impl Prepared {
         self.bytes = self.statements.iter().map(|(name, own)| cost(name, own)).sum();
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.statements.len()
+    }
+
     /// Forgets all.
     pub fn clear(&mut self) {
         *self = Prepared::default();

@@ -69,6 +69,7 @@ impl Conversation {
     /// `Ok(false)`: nothing more to do until woken.
     fn round(&mut self, cx: &mut Context<'_>) -> Result<bool, Step> {
         let (mut progress, missing) = self.take_words()?;
+        self.note_pin();
         if let Some(server) = &mut self.server {
             let lost = |error: String| Step::End(Error::outcome_unknown(error));
             let dialogue = &mut self.dialogue;
@@ -146,6 +147,7 @@ impl Conversation {
         let began = self.asked_at.take().unwrap_or_else(Instant::now);
         let Count { incoming, outgoing } = std::mem::take(&mut self.bytes);
         let (queue, database) = (std::mem::take(&mut self.queued), began.elapsed());
+        self.note_answer(began, incoming, outgoing);
         self.session.observer.emit(&Event::Conversed(Conversed {
             principal: &self.principal,
             sqlstate: outcome.sqlstate,

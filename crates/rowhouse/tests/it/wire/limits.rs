@@ -107,7 +107,7 @@ fn who_is_silent_is_let_go(stand: &Stand) {
 fn connections_are_waited_for(stand: &Stand) {
     let gateway = gateway(
         stand,
-        &[("POOL__SHARDS", "1"), ("POOL__WIRE_CONNECTIONS", "1"), ("POOL__WAIT_TIMEOUT", "200ms")],
+        &[("POOL__SHARDS", "1"), ("POOL__WIRE_CONNECTIONS", "1"), ("POOL__WAIT_TIMEOUT", "600ms")],
     );
     let mut holder = Client::login(&gateway, "one", "it");
     let mut others = ["one", "two"].map(|user| Client::login(&gateway, user, "it"));

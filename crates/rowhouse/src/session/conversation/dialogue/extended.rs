@@ -55,6 +55,13 @@ impl Dialogue {
             self.refuse(Error::new(Kind::ContextProtected, text), false);
             return Ok(());
         }
+        if known.nature.lasting && !self.pinned {
+            // Others may keep what this one could have kept when it was parsed.
+            if let Err(error) = (self.judge)(&known.sql, &known.types) {
+                self.refuse(error, false);
+                return Ok(());
+            }
+        }
         self.settle();
         self.prepare(known.nature.opens)?;
         self.make_known(&known)?;
