@@ -6,7 +6,7 @@ mod plan;
 mod prove;
 pub(super) mod reader;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -240,6 +240,16 @@ pub async fn run(command: &Rls) -> Result<(), Failure> {
 }
 
 impl Connection {
+    /// The configuration that was named.
+    pub fn config_file(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
+    /// The URL that was named.
+    pub fn url(&self) -> Option<&str> {
+        self.database_url.as_deref()
+    }
+
     /// For work in which tenants' statements have no part: nobody need name their role.
     pub fn of_operator(&self) -> Connection {
         let app_role = Some(self.app_role.clone().unwrap_or_default());

@@ -7,6 +7,7 @@ mod desk;
 mod erase;
 mod export;
 mod import;
+mod mark;
 mod place;
 mod record;
 mod settle;
@@ -132,6 +133,12 @@ pub struct Place {
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+}
+
+impl Place {
+    fn connection(&self) -> &Connection {
+        &self.connection
+    }
 }
 
 /// Runs the command. When it is stopped its transaction ends with its connection, undone.

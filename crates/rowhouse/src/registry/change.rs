@@ -105,6 +105,12 @@ impl Registrar {
         Ok(Registrar(connection))
     }
 
+    /// Connects where there is a registry, and makes none.
+    pub async fn existing(login: &Login) -> Result<Option<Registrar>, UpstreamError> {
+        let mut connection = connect_with(login, CONNECT_TIMEOUT, &PARAMETERS).await?;
+        Ok(schema::is_there(&mut connection).await?.then_some(Registrar(connection)))
+    }
+
     /// Adds a tenant, whose state is not chosen here: it is active.
     pub async fn add(&mut self, tenant: &TenantId, change: &Change) -> Result<(), Refusal> {
         let sql = "insert into rowhouse.tenant (id, name, tier, limits) \

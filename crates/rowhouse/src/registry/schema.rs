@@ -73,6 +73,11 @@ pub async fn bring_up_to_date(connection: &mut Connection) -> Result<(), Upstrea
     connection.query_text("commit").await.map(drop)
 }
 
+/// Whether there is a registry, of any version.
+pub async fn is_there(connection: &mut Connection) -> Result<bool, UpstreamError> {
+    Ok(version(connection).await? > 0)
+}
+
 /// The last step that was done; 0 where there is none.
 async fn version(connection: &mut Connection) -> Result<usize, UpstreamError> {
     let known = "select from pg_catalog.pg_class c \

@@ -12,6 +12,7 @@ use super::Erase;
 use super::archive::sha256;
 use super::desk::{Desk, crossing_questions};
 use super::export::NOW;
+use super::mark;
 use crate::cli::{Failure, Format, terminal};
 
 /// What no statement reaches. It stands in every certificate.
@@ -46,6 +47,11 @@ pub async fn run(arguments: &Erase) -> Result<(), Failure> {
     print(arguments, &certificate);
     if let Some(mut file) = file {
         write(&mut file, &certificate)?;
+    }
+    let is_marked = mark::erased(arguments.place.connection(), &certificate).await?;
+    if is_marked && arguments.place.format == Format::Text {
+        let tenant = &arguments.tenant;
+        terminal::line(&format!("tenant {tenant} is suspended in the registry"));
     }
     if left == 0 {
         return Ok(());

@@ -17,6 +17,7 @@ pub fn cases() -> Vec<Case> {
             ("what_is_refused", what_is_refused),
             ("the_first_ones_come_at_once", the_first_ones_come_at_once),
             ("the_place_is_found", the_place_is_found),
+            ("an_erasure_is_written_down", an_erasure_is_written_down),
         ],
     )
 }
@@ -161,4 +162,34 @@ fn the_place_is_found(stand: &Stand) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("permission denied") && said.lines().count() == 1, "{said}");
+}
+
+/// Erased in the database of the registry, and in another by a configuration.
+fn an_erasure_is_written_down(stand: &Stand) {
+    let roll = Roll::new(stand, "roll_erased");
+    let rows = "create table item (tenant_id text not null, id int primary key); \
+                insert into item values ('7', 1), ('8', 2), ('9', 3)";
+    roll.direct().query(rows);
+    let erase = |tenant: &str| roll.done(&["erase", "--tenant", tenant]);
+    // Nobody has made a registry, and an erasure makes none.
+    assert!(!erase("9").contains("registry"));
+    assert_eq!(roll.direct().value("select to_regnamespace('rowhouse') is null"), "t");
+    roll.done(&["add", "7"]);
+    roll.done(&["add", "8"]);
+    assert!(erase("7").ends_with("tenant 7 is suspended in the registry\n"));
+    let shown = roll.shown("7");
+    let reason = shown["reason"].as_str().unwrap();
+    let began = "its rows in the database roll_erased were erased on 20";
+    assert!(shown["state"] == "suspended" && reason.starts_with(began), "{shown}");
+    assert_eq!(roll.shown("8")["state"], "active");
+    let other = Roll::new(stand, "roll_erased_elsewhere");
+    other.direct().query(rows);
+    let folder = Folder::new("erased");
+    let config = folder.write("rowhouse.toml", &roll.text(&other.resource()));
+    let mut command = other.command(&["erase", "--tenant", "8", "--format", "json"]);
+    let output = process::run(command.arg("--config").arg(config));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let certificate: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(certificate["rows"], 1);
+    assert_eq!(roll.shown("8")["state"], "suspended");
 }

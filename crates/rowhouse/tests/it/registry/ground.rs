@@ -43,6 +43,15 @@ impl Roll {
         )
     }
 
+    /// Its database as one that callers may name, in the resource `roll`.
+    pub fn resource(&self) -> String {
+        format!(
+            "[[resource]]\narn = 'roll'\nserver = 'main'\n[[resource.database]]\nname = '{}'\n\
+             tenant_settings = ['app.tenant']\n",
+            self.name
+        )
+    }
+
     /// Such a gateway, with two shards.
     pub fn gateway(&self, more: &str) -> Gateway {
         Gateway::serve_text(&self.text(more), &[("POOL__SHARDS", "2")])

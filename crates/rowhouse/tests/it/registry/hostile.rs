@@ -48,12 +48,7 @@ fn a_tenant_cannot_reach_it(stand: &Stand) {
         "alter default privileges grant all on tables to it_app; \
          alter default privileges grant all on functions to it_app",
     );
-    let place = format!(
-        "[[resource]]\narn = 'roll'\nserver = 'main'\n[[resource.database]]\n\
-         name = '{}'\ntenant_settings = ['app.tenant']\n",
-        roll.name
-    );
-    let gateway = Gateway::serve_text(&roll.text(&place), &[("POOL__SHARDS", "2")]);
+    let gateway = roll.gateway(&roll.resource());
     roll.done(&["add", "tenant_2", "--name", "a secret name"]);
     let before = roll.direct().value("select md5(string_agg(t::text, '')) from rowhouse.tenant t");
     for who in [gateway.tenant("tenant_1"), gateway.app()] {
@@ -78,28 +73,32 @@ fn rights_stop_the_start(stand: &Stand) {
     roll.done(&["list"]);
     let folder = Folder::new("exposed");
     let config = folder.write("rowhouse.toml", &roll.text(""));
-    let cases = [
-        ("grant select on rowhouse.tenant to public", "revoke all on rowhouse.tenant from public"),
+    let (tenant, change) =
+        ("may use the table rowhouse.tenant;", "may use the table rowhouse.tenant_change");
+    let schema = "may create in the schema rowhouse, or owns it";
+    let cases: [(&str, &[&str], &str); 2] = [
         (
-            "grant update (state) on rowhouse.tenant to it_member",
-            "revoke all on rowhouse.tenant from it_member",
+            "grant select on rowhouse.tenant to public; grant create on schema rowhouse to it_app; \
+             alter table rowhouse.tenant_change owner to it_app",
+            &[tenant, change, schema],
+            "revoke all on rowhouse.tenant from public; \
+             revoke create on schema rowhouse from it_app; \
+             alter table rowhouse.tenant_change owner to postgres",
         ),
         (
-            "alter table rowhouse.tenant_change owner to it_app",
-            "alter table rowhouse.tenant_change owner to postgres",
+            "grant update (state) on rowhouse.tenant to it_member; \
+             alter schema rowhouse owner to it_member",
+            &[tenant, schema],
+            "revoke all on rowhouse.tenant from it_member; \
+             alter schema rowhouse owner to postgres",
         ),
-        (
-            "grant create on schema rowhouse to it_app",
-            "revoke create on schema rowhouse from it_app",
-        ),
-        ("alter schema rowhouse owner to it_member", "alter schema rowhouse owner to postgres"),
     ];
-    for (expose, close) in cases {
+    for (expose, found, close) in cases {
         roll.direct().query(expose);
         let output = process::run(rowhouse().arg("serve").arg("--config").arg(&config));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{expose}: {said}");
-        assert!(said.contains("role it_app may"), "{expose}: {said}");
+        assert!(found.iter().all(|one| said.contains(&format!("role it_app {one}"))), "{said}");
         roll.direct().query(close);
     }
     drop(roll.gateway(""));
