@@ -25,7 +25,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 pub use connector::Destination;
@@ -40,6 +40,7 @@ pub use statements::{Lane, StatementEntry, TypeChoice};
 use crate::config;
 use crate::error::Error;
 use crate::observe::Observer;
+use crate::upstream::{BackendKey, cancel};
 use connector::Connector;
 use exclusive::Exclusive;
 use fast::FastLane;
@@ -48,12 +49,16 @@ use statements::StatementTable;
 /// The name of the prepared prologue on every connection.
 pub const PROLOGUE_STATEMENT: &str = "rowhouse_prologue";
 
+/// Requests to cancel that are under way at once: each costs the server a process.
+const CANCELS_MAX: usize = 4;
+
 /// The connections of one shard to one database as one role.
 pub struct Pool {
     connector: Connector,
     fast: FastLane,
     exclusive: Exclusive,
     pins: Pins,
+    cancels: Semaphore,
     statements: RefCell<StatementTable>,
     facts: RefCell<FactTable>,
     wait_timeout: Duration,
@@ -73,6 +78,7 @@ impl Pool {
             fast: FastLane::new(settings),
             exclusive: Exclusive::new(settings, limits),
             pins: Pins::new(settings),
+            cancels: Semaphore::new(CANCELS_MAX),
             statements: RefCell::default(),
             facts: RefCell::default(),
             wait_timeout: settings.wait_timeout,
@@ -205,6 +211,14 @@ impl Pool {
     /// What the server told about itself; nothing before the first connection.
     pub fn told(&self) -> Rc<[(String, String)]> {
         self.connector.told()
+    }
+
+    /// Cancels what runs on a connection. Each request is a connection for the server, so there are
+    /// few at once.
+    pub async fn cancel(&self, key: &BackendKey) {
+        // Never closed.
+        let Ok(_permit) = self.cancels.acquire().await else { return };
+        cancel(self.server(), key).await;
     }
 
     /// The server this pool leads to.

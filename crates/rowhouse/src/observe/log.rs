@@ -178,7 +178,7 @@ fn write_conversed(event: &Event<'_>) {
 fn write_operation(operation: &Operation<'_>) {
     match operation {
         Operation::Waited { .. } | Operation::ClientStates { .. } => {}
-        Operation::Paused { .. } => {}
+        Operation::Paused { .. } | Operation::Cancelled => {}
         Operation::Pinned { reason } => debug!(reason, "a client keeps its connection"),
         Operation::Commanded { user, command, error: None } => info!(user, command, "console"),
         Operation::Commanded { user, command, error: Some(error) } => {

@@ -11,6 +11,8 @@ pub enum Operation<'a> {
         /// What it has asked to stay.
         reason: &'static str,
     },
+    /// PostgreSQL is asked to cancel what a client of the PostgreSQL door runs.
+    Cancelled,
     /// A client of the PostgreSQL door has waited for a connection.
     Waited {
         /// For how long.

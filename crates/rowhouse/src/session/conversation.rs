@@ -7,6 +7,7 @@
 //! cancelled and closed.
 
 mod beginning;
+mod cancelling;
 mod cancels;
 mod dialogue;
 mod manners;
@@ -19,6 +20,7 @@ mod relay;
 
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -40,6 +42,7 @@ use crate::observe::Event;
 use crate::pool::{Condition, Lease, Occupant, Pool, Use};
 use crate::upstream::{Taken, cancel};
 use beginning::Scope;
+use cancelling::Cancelling;
 pub use cancels::{CancelKey, Cancels};
 use dialogue::{Dialogue, Terms};
 pub use manners::Manners;
@@ -48,8 +51,9 @@ use nature::Judge;
 use pinning::Pinning;
 use relay::Step;
 
-/// A connection that was closed between being lent and being used is replaced this often.
-const CONNECTIONS_TRIED_MAX: usize = 3;
+/// A connection that was closed between being lent and being used is replaced this often: after a
+/// restart of the server all that there were may be.
+const CONNECTIONS_TRIED_MAX: usize = 32;
 /// How long a client may take to hear that its session is over.
 const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
 /// The answer to a question about settings.
@@ -97,6 +101,7 @@ struct Conversation {
     began_at: Option<Instant>,
     bytes: relay::Count,
     pinning: Rc<Pinning>,
+    cancelling: Rc<Cancelling>,
     presence: Presence,
     tally: Rc<Tally>,
 }
@@ -231,6 +236,7 @@ impl Session {
             began_at: None,
             bytes: relay::Count::default(),
             pinning,
+            cancelling: Cancelling::new(key.bell()),
             presence,
             tally,
         };
@@ -350,7 +356,10 @@ impl Conversation {
             let going_on = self.session.count_as_open();
             let prologue_unknown = lease.prologue_unknown();
             let link = lease.link()?.clone();
-            if let Some(taken) = link.take_over().await {
+            if let Some(mut taken) = link.take_over().await {
+                if poll_fn(|cx| Poll::Ready(taken.is_over(cx))).await {
+                    continue;
+                }
                 self.dialogue.key = link.session_key().cloned();
                 self.dialogue.begin_using(prologue_unknown, condition, lingers(&taken));
                 self.server = Some(Server { taken, lease, condition, _going_on: going_on });
@@ -396,19 +405,6 @@ impl Conversation {
         if condition == Condition::Clean && !traces.unclean {
             lease.settle();
         }
-    }
-
-    /// What runs is cancelled. A request that arrives late would hit whatever runs then, so the
-    /// connection serves this client to the end of its transaction and nobody afterwards.
-    fn cancel(&mut self) {
-        let Some(server) = &mut self.server else { return };
-        // Late by a moment, and nothing runs any more.
-        if self.dialogue.is_at_rest() {
-            return;
-        }
-        server.lease.condemn();
-        let (pool, key) = (Rc::clone(&self.pool), server.taken.backend().clone());
-        tokio::task::spawn_local(async move { cancel(pool.server(), &key).await });
     }
 
     async fn say_last(&mut self, error: &Error) {

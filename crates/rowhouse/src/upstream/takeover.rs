@@ -1,9 +1,13 @@
 //! A connection that one user takes out of its driver's hands, to pass bytes on as they come, and
 //! gives back when nothing is outstanding on it. What is not given back is closed.
 
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use bytes::BytesMut;
+use rowhouse_protocol::backend::tag;
+use tokio::io::AsyncReadExt;
 use tokio::sync::oneshot;
 
 use super::connect::BackendKey;
@@ -46,6 +50,18 @@ impl Taken {
     /// The socket and what has been read of it.
     pub fn parts(&mut self) -> Option<(&mut Stream, &mut BytesMut)> {
         self.stream.as_mut().map(|stream| (stream, &mut self.incoming))
+    }
+
+    /// Whether the server has ended the connection meanwhile, as far as can be seen at once.
+    pub fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(stream) = &mut self.stream else { return true };
+        let over = match pin!(stream.read_buf(&mut self.incoming)).poll(cx) {
+            Poll::Pending => false,
+            Poll::Ready(Ok(count)) => count == 0,
+            Poll::Ready(Err(_)) => true,
+        };
+        // Notices may come at any time; an error that nobody has caused is the server's last word.
+        over || self.incoming.first() == Some(&tag::ERROR_RESPONSE)
     }
 
     /// What a cancel request must carry.

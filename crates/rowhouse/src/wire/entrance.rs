@@ -91,7 +91,7 @@ pub async fn serve(
     let _serving = pace.serve();
     let mut closing = phase.clone();
     let entered = tokio::select! {
-        entered = timeout(within, enter(&door, stream, arrival, &phase)) => entered,
+        entered = timeout(within, Box::pin(enter(&door, stream, arrival, &phase))) => entered,
         _ = closing.wait_for(|phase| *phase == Phase::Closing) => return,
     };
     // Whoever takes too long is told nothing: it may not even be a client of PostgreSQL.

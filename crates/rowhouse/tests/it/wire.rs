@@ -6,6 +6,7 @@ mod console;
 mod extended;
 mod hostile;
 mod limits;
+mod restarts;
 mod scripts;
 mod sealed;
 mod secure;
@@ -22,6 +23,7 @@ pub fn cases() -> Vec<Case> {
         walls::cases(),
         hostile::cases(),
         limits::cases(),
+        restarts::cases(),
         secure::cases(),
         sealed::cases(),
         console::cases(),

@@ -33,6 +33,7 @@ pub struct WireMetrics {
     clients: Family<StateLabels, Gauge<i64, AtomicI64>>,
     pins: Family<PinLabels, Counter>,
     waits: Histogram,
+    cancels: Counter,
     commands: Family<CommandLabels, Counter>,
     paused: Gauge<i64, AtomicI64>,
 }
@@ -44,6 +45,7 @@ impl WireMetrics {
             clients: Family::default(),
             pins: Family::default(),
             waits: Histogram::new(SECONDS),
+            cancels: Counter::default(),
             commands: Family::default(),
             paused: Gauge::default(),
         };
@@ -63,6 +65,11 @@ impl WireMetrics {
             metrics.waits.clone(),
         );
         r.register(
+            "wire_cancels",
+            "Requests to cancel that PostgreSQL was sent for clients of the PostgreSQL door",
+            metrics.cancels.clone(),
+        );
+        r.register(
             "console_commands",
             "Commands that operators gave at the console, done or refused",
             metrics.commands.clone(),
@@ -79,6 +86,9 @@ impl WireMetrics {
             }
             Operation::Pinned { reason } => {
                 self.pins.get_or_create(&PinLabels { reason }).inc();
+            }
+            Operation::Cancelled => {
+                self.cancels.inc();
             }
             Operation::Waited { long } => self.waits.observe(long.as_secs_f64()),
             Operation::Commanded { error, .. } => {

@@ -75,6 +75,11 @@ impl Cancels {
 }
 
 impl CancelKey {
+    /// What rings.
+    pub fn bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.bell)
+    }
+
     /// Done when somebody has cancelled by this key.
     pub async fn rung(&self) {
         self.bell.notified().await;

@@ -11,6 +11,7 @@
 mod expected;
 mod extended;
 mod hear;
+mod loss;
 mod needs;
 mod portals;
 mod simple;
@@ -116,6 +117,8 @@ pub struct Dialogue {
     passing: usize,
     /// PostgreSQL itself has told the client that its session is over.
     told_fatal: bool,
+    /// The last words of the server, which the client has not heard.
+    parting: Option<Error>,
     trouble: Option<String>,
     /// The error of this segment.
     error: Option<SqlState>,
@@ -216,6 +219,7 @@ impl Dialogue {
             another: false,
             passing: 0,
             told_fatal: false,
+            parting: None,
             trouble: None,
             error: None,
             outcome: None,

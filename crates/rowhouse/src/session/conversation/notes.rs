@@ -39,6 +39,7 @@ impl Conversation {
 
     /// It has been answered what it began to ask then.
     pub(super) fn note_answer(&mut self, asked_at: Instant, received: usize, sent: usize) {
+        self.cancelling.note_answer();
         let mut sums = Sums {
             queries: 1,
             query_us: micros(asked_at.elapsed()),

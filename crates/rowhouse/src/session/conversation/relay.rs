@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::dialogue::{Next, WRITTEN_MAX};
 use super::{Conversation, expired};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::observe::{Conversed, Event, Spent};
 use crate::pool::Condition;
 use crate::upstream::Taken;
@@ -70,18 +70,7 @@ impl Conversation {
     fn round(&mut self, cx: &mut Context<'_>) -> Result<bool, Step> {
         let (mut progress, missing) = self.take_words()?;
         self.note_pin();
-        if let Some(server) = &mut self.server {
-            let lost = |error: String| Step::End(Error::outcome_unknown(error));
-            let dialogue = &mut self.dialogue;
-            let heard = attend(&mut server.taken, &mut dialogue.to_server, cx);
-            progress |= heard.map_err(|error| lost(error.to_string()))?;
-            let before = dialogue.to_client.len();
-            progress |= dialogue.hear(&mut server.taken.incoming).map_err(Step::End)?;
-            self.bytes.outgoing += dialogue.to_client.len() - before;
-            if dialogue.to_client.len() <= WRITTEN_MAX {
-                progress |= read_server(&mut server.taken, cx).map_err(lost)?;
-            }
-        }
+        progress |= self.attend_server(cx)?;
         self.report();
         if self.dialogue.is_done_with_connection() {
             return Err(Step::Done);
@@ -92,6 +81,52 @@ impl Conversation {
             progress |= self.read_client(cx)?;
         }
         Ok(progress)
+    }
+
+    /// The server's half of a round.
+    fn attend_server(&mut self, cx: &mut Context<'_>) -> Result<bool, Step> {
+        let Some(server) = &mut self.server else { return Ok(false) };
+        let dialogue = &mut self.dialogue;
+        let (mut progress, mut lost) = (false, None);
+        match attend(&mut server.taken, &mut dialogue.to_server, cx) {
+            Ok(sent) => progress = sent,
+            // What the server has said before it went is still to be read.
+            Err(error) => {
+                dialogue.to_server.clear();
+                lost = Some(error.to_string());
+            }
+        }
+        let before = dialogue.to_client.len();
+        progress |= dialogue.hear(&mut server.taken.incoming).map_err(Step::End)?;
+        self.bytes.outgoing += dialogue.to_client.len() - before;
+        if dialogue.has_parted() {
+            lost = Some("the server has ended it".to_owned());
+        } else if dialogue.to_client.len() <= WRITTEN_MAX {
+            match read_server(&mut server.taken, cx) {
+                Ok(true) => (progress, lost) = (true, None),
+                Ok(false) => {}
+                Err(reason) => lost = Some(reason),
+            }
+        }
+        match lost {
+            None => Ok(progress),
+            Some(reason) => self.lose(&reason).map(|()| true),
+        }
+    }
+
+    /// The connection is lost: the client goes on without it, or its session ends.
+    fn lose(&mut self, reason: &str) -> Result<(), Step> {
+        let error = self.dialogue.loss(reason);
+        // An error that is not the end says to everybody that nothing was done.
+        if error.kind() == Kind::OutcomeUnknown || !self.dialogue.outlives_loss() {
+            return Err(Step::End(error));
+        }
+        let event = Event::Trouble { place: "conversation", reason: &reason };
+        self.session.observer.emit(&event);
+        self.dialogue.lose(&error);
+        self.server = None;
+        self.presence.rest();
+        Ok(())
     }
 
     /// Takes what the client has said, as far as that is possible now. Tells whether that was

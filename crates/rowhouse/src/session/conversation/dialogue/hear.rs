@@ -88,6 +88,7 @@ impl Dialogue {
                 }
                 return Ok(());
             }
+            tag::ERROR_RESPONSE if self.take_parting(frame) => return Ok(()),
             tag::ERROR_RESPONSE => return self.hear_error(frame),
             tag::READY_FOR_QUERY => return self.hear_ready(frame),
             _ => {}
