@@ -22,6 +22,7 @@ use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use crate::admin::Admin;
+use crate::admission::Admission;
 use crate::config::{Config, Loaded};
 use crate::jwks::Keyring;
 use crate::net::{Phase, adopt, bind_shared};
@@ -29,11 +30,11 @@ use crate::observe::{Event, LogSwitch, Observer};
 use crate::registry::{Keeper, Registry};
 use crate::seal::Seals;
 use crate::secrets::Sources;
-use crate::session::{Controls, Peers};
+use crate::session::{Controls, Kept, Peers};
 use crate::wire::{self, Steering};
 pub use reload::Reloads;
 use reload::{FOLLOWED, Follow, Renewed};
-use shard::{Kept, NOT_TOLD, Shard, ShardHandle};
+use shard::{NOT_TOLD, Shard, ShardHandle};
 
 /// How often the drain looks whether transactions are still open.
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
@@ -132,6 +133,7 @@ pub async fn run(
         observer: observer.clone(),
         sources: Arc::clone(&sources),
         seals,
+        admission: Admission::new(Arc::clone(&config), Arc::clone(&registry.0), observer.clone()),
     };
     let local = LocalSet::new();
     local
@@ -164,7 +166,8 @@ async fn serve(
     let seals = follow.seals.clone();
     let renewed = Renewed { config: Arc::clone(config), keyring };
     let (followers, followed) = watch::channel(renewed);
-    let kept = Kept { sources: Arc::clone(&sources), seals: seals.clone(), registry };
+    let admission = Arc::clone(&follow.admission);
+    let kept = Kept { sources: Arc::clone(&sources), seals: seals.clone(), registry, admission };
     let (reload, requests) = mpsc::channel(RELOADS_MAX);
     let reload = reloads.is_some().then_some(reload);
     let steering = Steering { reload, followed: FOLLOWED.as_slice() };

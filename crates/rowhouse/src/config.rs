@@ -4,6 +4,7 @@
 //! `raw` holds what was written, `reader` asks for it and gathers every problem at once, `load`
 //! puts the sections together; only values that passed land here.
 
+mod admission;
 mod certificate;
 mod command_login;
 mod credentials;
@@ -39,6 +40,7 @@ use rowhouse_tenancy::ids::{SettingName, TenantId};
 use rowhouse_tenancy::jwt;
 use rowhouse_tenancy::secret::Secret;
 
+pub use admission::{Admission, Mode};
 pub use certificate::{ALPN_HTTP2, ALPN_POSTGRESQL, Tls};
 pub use command_login::command_login;
 pub use load::{DEFAULT_FILE, Loaded, load};
@@ -76,6 +78,8 @@ pub struct Config {
     pub pool: Pool,
     /// Every limit a caller can meet.
     pub limits: Limits,
+    /// What tenants may use.
+    pub admission: Admission,
     /// PostgreSQL servers by name.
     pub servers: Vec<Arc<Server>>,
     /// What callers name in `resourceArn`.

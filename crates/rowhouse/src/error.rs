@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use rowhouse_data_api::fault::{Exception, Fault};
 use rowhouse_protocol::backend::ServerError;
@@ -71,6 +72,10 @@ pub enum Kind {
     StatementExists,
     /// A limit of the configuration is reached.
     LimitReached,
+    /// The tenant asks for more than it may have at once.
+    Throttled,
+    /// The tenant has had all that it may have in this period.
+    QuotaSpent,
     /// A client has left its transaction alone for too long.
     TransactionIdle,
     /// A client has said nothing for too long.
@@ -141,6 +146,8 @@ impl Kind {
             Kind::LimitReached => {
                 (SqlState::CONFIGURATION_LIMIT_EXCEEDED, Exception::DatabaseError)
             }
+            Kind::Throttled => (SqlState::CONFIGURATION_LIMIT_EXCEEDED, Exception::Throttling),
+            Kind::QuotaSpent => (SqlState::CONFIGURATION_LIMIT_EXCEEDED, Exception::QuotaExceeded),
             Kind::TransactionIdle => {
                 (SqlState::IDLE_IN_TRANSACTION_TIMEOUT, Exception::DatabaseError)
             }
@@ -153,7 +160,7 @@ impl Kind {
     }
 
     /// Every kind, for the test that walks the table.
-    pub const ALL: [Kind; 35] = [
+    pub const ALL: [Kind; 37] = [
         Kind::Identity,
         Kind::Signature,
         Kind::TokenExpired,
@@ -183,6 +190,8 @@ impl Kind {
         Kind::StatementUnknown,
         Kind::StatementExists,
         Kind::LimitReached,
+        Kind::Throttled,
+        Kind::QuotaSpent,
         Kind::TransactionIdle,
         Kind::SessionIdle,
         Kind::Password,
@@ -216,6 +225,8 @@ struct Inner {
     tells_statement: bool,
     /// The connection on which the statement goes on.
     connection: Option<i64>,
+    /// When to try again.
+    retry_in: Option<Duration>,
 }
 
 impl Error {
@@ -230,6 +241,7 @@ impl Error {
             statement: None,
             tells_statement: false,
             connection: None,
+            retry_in: None,
         }))
     }
 
@@ -337,6 +349,17 @@ impl Error {
             };
         }
         self
+    }
+
+    /// The same error, with how long it is before trying again makes sense.
+    pub fn retry_in(mut self, time: Duration) -> Error {
+        self.0.retry_in = Some(time);
+        self
+    }
+
+    /// How long it is before trying again makes sense, where that is known.
+    pub fn retry_time(&self) -> Option<Duration> {
+        self.0.retry_in
     }
 
     /// What failed.

@@ -33,6 +33,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
+use crate::admission::Party;
 use crate::config::Config;
 use crate::error::{Error, Kind};
 use crate::identity::{ClaimedKey, Credential, Identity, Service, credential, now_unix};
@@ -68,6 +69,8 @@ pub struct Door {
 struct Trace {
     operation: Option<&'static str>,
     principal: Option<Principal>,
+    /// Whose limits it met.
+    party: Option<Party>,
     spent: Spent,
     bytes_in: usize,
     answered: bool,
@@ -193,6 +196,12 @@ impl Door {
         if operation != Operation::RollbackTransaction {
             self.session.permit(&principal)?;
         }
+        let party = trace.party.insert(self.session.party(&principal)).clone();
+        // What ends a transaction gives back what others wait for, so it is never kept waiting.
+        let _turn = match operation {
+            Operation::CommitTransaction | Operation::RollbackTransaction => None,
+            _ => Some(self.session.admit(&party)?),
+        };
         operations::run(self, &principal, operation, &body, &mut trace.spent).await
     }
 
@@ -275,17 +284,28 @@ impl<'a> Report<'a> {
         match served {
             Ok(body) => {
                 let bytes_out = body.len();
-                let response = response::success(&request_id, body);
+                let mut response = response::success(&request_id, body);
+                self.tell_limits(&mut response);
                 self.emit(&request_id, response.status().as_u16(), None, bytes_out);
                 response
             }
             Err(error) => {
                 let fault = error.fault();
-                let response = response::failure(&request_id, &fault);
+                let mut response = response::failure(&request_id, &fault);
+                response::retry_after(&mut response, error.retry_time());
+                self.tell_limits(&mut response);
                 let failed = Some((&error, fault.exception.name()));
                 self.emit(&request_id, response.status().as_u16(), failed, 0);
                 response
             }
+        }
+    }
+
+    /// How the caller stands with its limits; AWS's SDKs pass unknown headers by.
+    fn tell_limits(&self, response: &mut Response<Full<Bytes>>) {
+        let party = self.trace.party.as_ref();
+        if let Some((policy, state)) = party.and_then(|party| self.door.session.rate_limit(party)) {
+            response::rate_limit(response, &policy, &state);
         }
     }
 
@@ -297,6 +317,9 @@ impl<'a> Report<'a> {
         bytes_out: usize,
     ) {
         let trace = &self.trace;
+        if let Some(party) = &trace.party {
+            self.door.session.settle(party, &trace.spent);
+        }
         self.door.observer.emit(&Event::Answered(Answered {
             request_id,
             operation: trace.operation.unwrap_or("-"),

@@ -13,6 +13,7 @@
 //! | [`seal`] | the key that sealed databases know connections by |
 //! | [`upstream`] | one PostgreSQL connection |
 //! | [`registry`] | which tenants there are, and who is suspended |
+//! | [`admission`] | who may have a turn now: rates, quotas, shares |
 //! | [`pool`] | many of them, and who may use which |
 //! | [`session`] | the corridor: the only way from a door to PostgreSQL |
 //! | [`http`], [`wire`], [`admin`] | the doors |
@@ -23,6 +24,7 @@
 //! `cargo xtask tidy` holds this table against the code.
 
 pub mod admin;
+pub mod admission;
 pub mod app;
 pub mod cli;
 pub mod cluster;

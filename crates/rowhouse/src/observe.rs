@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rowhouse_protocol::sqlstate::SqlState;
 use rowhouse_tenancy::jwt::Skipped;
+use rowhouse_tenancy::limits::Limit;
 use rowhouse_tenancy::principal::Principal;
 use rowhouse_tenancy::seal::SealKeyId;
 
@@ -108,6 +109,15 @@ pub enum Event<'a> {
         secret: &'a str,
         /// What was said.
         reason: &'a str,
+    },
+    /// A request went beyond a limit of its tenant.
+    Refused {
+        /// The tenant's tier.
+        tier: &'a str,
+        /// The limit.
+        limit: Limit,
+        /// It went on all the same, because limits are being tried out.
+        shadow: bool,
     },
     /// A statement was cancelled on a packed connection and runs again on an exclusive one.
     SentAway,
@@ -272,6 +282,8 @@ pub fn outcome(error: Option<&Error>) -> &'static str {
         Kind::StatementTimeout => "timeout",
         Kind::ResultTooLarge | Kind::ChangedAndTooLarge => "result_too_large",
         Kind::Overloaded => "overloaded",
+        Kind::Throttled => "throttled",
+        Kind::QuotaSpent => "quota_spent",
         Kind::Unavailable | Kind::SecretRefused | Kind::SecretUnavailable => "unavailable",
         Kind::OutcomeUnknown => "outcome_unknown",
         Kind::ShuttingDown => "shutting_down",

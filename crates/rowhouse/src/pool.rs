@@ -16,6 +16,7 @@ mod fast;
 mod gate;
 mod occupant;
 mod pins;
+mod places;
 mod registration;
 mod roster;
 mod statements;
@@ -32,7 +33,7 @@ pub use connector::Destination;
 pub use exclusive::{Condition, Lease, Use};
 pub use facts::{ColumnKey, FactTable, Missing};
 pub use fast::{FastLink, Reset};
-pub use occupant::Occupant;
+pub use occupant::{Borrower, Occupant};
 pub use pins::{Pin, Pins};
 pub use roster::{Member, Occupation, Station};
 pub use statements::{Lane, StatementEntry, TypeChoice};
@@ -103,8 +104,8 @@ impl Pool {
     }
 
     /// A packed connection with room for one more request of this occupant.
-    pub async fn fast(&self, occupant: &Occupant) -> Result<fast::Seat<'_>, Error> {
-        self.fast.seat(&self.connector, occupant, self.deadline()).await
+    pub async fn fast(&self, borrower: &Borrower) -> Result<fast::Seat, Error> {
+        self.fast.seat(&self.connector, borrower, self.deadline()).await
     }
 
     /// Gives a packed connection to nobody any more.
@@ -117,10 +118,10 @@ impl Pool {
         self: &Rc<Self>,
         purpose: Use,
         condition: Condition,
-        occupant: &Occupant,
+        borrower: &Borrower,
     ) -> Result<Lease, Error> {
         let deadline = self.deadline();
-        exclusive::lease(self, purpose, condition, occupant, deadline).await
+        exclusive::lease(self, purpose, condition, borrower, deadline).await
     }
 
     /// The right to outlive the statement timeout; few have it at once, so that they never hold

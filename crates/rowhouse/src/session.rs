@@ -38,6 +38,7 @@ use rowhouse_tenancy::principal::Principal;
 use rowhouse_tenancy::prologue::Prologue;
 use tokio::time::Instant;
 
+use alone::HUNG_GRACE;
 pub use alone::{Change, too_large};
 pub use conversation::{CancelKey, Cancels, Guest, Manners};
 pub use inside::Work;
@@ -49,10 +50,11 @@ pub use survey::{ClientView, DatabasePlace, PoolName, PoolView, ServerView, Sums
 pub use tally::Sums;
 pub use transaction::Ending;
 
+use crate::admission::{Admission, Admitted, Desk, Party};
 use crate::config::{Config, Database, PrincipalKind, Resource, RoleSecret};
 use crate::error::{Error, Kind};
-use crate::observe::{Event, Observer};
-use crate::pool::{Occupant, Pool};
+use crate::observe::{Event, Observer, Spent};
+use crate::pool::{Borrower, Occupant, Pool};
 use crate::registry::Registry;
 use crate::seal::Seals;
 use crate::secrets::Sources;
@@ -66,6 +68,19 @@ use transaction_id::TransactionKey;
 /// How often idle connections and forgotten transactions are looked for.
 pub const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
+/// What comes from elsewhere and is kept for all shards.
+#[derive(Clone)]
+pub struct Kept {
+    /// Where the roles' passwords come from.
+    pub sources: Arc<Sources>,
+    /// What connections to sealed databases are registered with.
+    pub seals: Option<Arc<Seals>>,
+    /// Which tenants there are.
+    pub registry: Arc<Registry>,
+    /// What they may use.
+    pub admission: Arc<Admission>,
+}
+
 /// The corridor of one shard.
 pub struct Session {
     config: Arc<Config>,
@@ -74,6 +89,7 @@ pub struct Session {
     shard: usize,
     peers: Peers,
     pools: Pools,
+    desk: Desk,
     transactions: RefCell<HashMap<TransactionKey, Rc<Transaction>, RandomState>>,
     draining: Cell<bool>,
     /// Statements that have outlived their callers' patience, or may.
@@ -110,11 +126,16 @@ pub struct Target {
     database_named: bool,
     /// Where its statements look for names, if the caller said so.
     schema: Option<SchemaName>,
-    /// Whose its connections are meanwhile.
-    occupant: Occupant,
+    /// Whose its connections are meanwhile, and whose share they are taken from.
+    borrower: Borrower,
 }
 
 impl Target {
+    /// The bytes that a result may have, where `usual` is everybody's.
+    pub fn result_bytes_max(&self, usual: usize) -> usize {
+        self.borrower.party.terms.result_bytes_max(usual)
+    }
+
     /// Whether what AWS refuses is refused, though it could be answered.
     pub fn is_strict(&self) -> bool {
         self.database.strict
@@ -128,7 +149,7 @@ impl Target {
     /// What a caller is told of an error. Detail, hint and the rest may hold what is in others'
     /// rows, and in a sealed database nobody answers for who reads it.
     fn shown(&self, error: Error) -> Error {
-        match self.occupant {
+        match self.borrower.occupant {
             Occupant::Anybody | Occupant::NoTenant => error,
             Occupant::Tenant(_) => error.without_details(),
         }
@@ -150,16 +171,16 @@ impl Session {
     /// The corridor of shard number `shard`.
     pub fn new(
         config: Arc<Config>,
-        sources: Arc<Sources>,
-        seals: Option<Arc<Seals>>,
-        registry: Arc<Registry>,
+        kept: Kept,
         observer: Observer,
         shard: usize,
         peers: Peers,
     ) -> Rc<Session> {
+        let Kept { sources, seals, registry, admission } = kept;
         let pools_of = Arc::clone(&config);
         let controls = peers.controls().clone();
         Rc::new(Session {
+            desk: Desk::new(admission),
             pools: Pools::new(pools_of, sources, seals, observer.clone(), controls),
             roll: Roll::new(shard, peers.count()),
             tallies: RefCell::default(),
@@ -177,7 +198,7 @@ impl Session {
     /// Whether a caller is served, as its tenant's record says. To be asked where identity has been
     /// proven, and again before each transaction of who stays.
     pub fn permit(&self, principal: &Principal) -> Result<(), Error> {
-        self.registry.permit(principal)
+        self.desk.permit(principal)
     }
 
     /// Finds what a caller named, and refuses what it may not use.
@@ -207,7 +228,10 @@ impl Session {
         let schema = schema.map(|name| checked_schema(name, found.strict)).transpose()?;
         Ok(Target {
             schema,
-            occupant: Occupant::of(principal, found.context),
+            borrower: Borrower {
+                occupant: Occupant::of(principal, found.context),
+                party: self.desk.party(principal),
+            },
             key: PoolKey {
                 resource: resource_index,
                 database: database_index,
@@ -217,6 +241,26 @@ impl Session {
             database: found,
             database_named: database.is_some(),
         })
+    }
+
+    /// Who a caller is where turns are given, and what it may use.
+    pub fn party(&self, principal: &Principal) -> Party {
+        self.desk.party(principal)
+    }
+
+    /// Asks for a turn; it lasts until what is given here is dropped.
+    pub fn admit(&self, party: &Party) -> Result<Admitted, Error> {
+        self.desk.admit(party)
+    }
+
+    /// Charges for what an answer has cost.
+    pub fn settle(&self, party: &Party, spent: &Spent) {
+        self.desk.settle(party, spent.database);
+    }
+
+    /// What the headers `RateLimit-Policy` and `RateLimit` say, where there is a limit.
+    pub fn rate_limit(&self, party: &Party) -> Option<(String, String)> {
+        self.desk.rate_limit(party)
     }
 
     /// How many explicit transactions are open, and statements that outlive their timeout.
@@ -248,6 +292,7 @@ impl Session {
             self.sweep_transactions(now);
             self.roll.tell(&self.observer);
             self.tallies.borrow().values().for_each(|tally| tally.turn(now));
+            self.desk.sweep();
         }
     }
 
@@ -265,6 +310,20 @@ impl Session {
     fn count_as_open(&self) -> GoingOn {
         self.going_on.set(self.going_on.get() + 1);
         GoingOn(Rc::clone(&self.going_on))
+    }
+
+    /// When the gateway itself cancels a statement. The server does so at the timeout that all
+    /// have; who has a shorter one is cancelled by the gateway.
+    fn hung_after(&self, target: &Target) -> Duration {
+        let usual = self.config.limits.statement_timeout;
+        self.own_timeout(target).unwrap_or(usual + HUNG_GRACE)
+    }
+
+    /// The timeout of statements of this target, where it is shorter than everybody's.
+    fn own_timeout(&self, target: &Target) -> Option<Duration> {
+        let usual = self.config.limits.statement_timeout;
+        let own = target.borrower.party.terms.statement_timeout(usual);
+        (own < usual).then_some(own)
     }
 
     fn prologue(&self, principal: &Principal, target: &Target) -> Prologue {

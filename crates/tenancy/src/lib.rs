@@ -12,6 +12,7 @@
 //! - no public error text: a refusal's words are for the log, the door has one sentence for all.
 
 pub mod certificate;
+pub mod fair;
 pub mod ids;
 pub mod jwt;
 pub mod limits;
@@ -19,6 +20,7 @@ pub mod price;
 pub mod principal;
 pub mod prologue;
 pub mod quantity;
+pub mod rate;
 pub mod record;
 pub mod seal;
 pub mod secret;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use crate::admission::Admission;
 use crate::config::{Config, Loaded, Values};
 use crate::jwks::Keyring;
 use crate::observe::{Event, LogSwitch, Observer};
@@ -16,7 +17,9 @@ use crate::wire::ReloadRequest;
 
 /// What is followed without a restart: who callers are, what new connections are met with, and how
 /// much is logged. Keys and whole sections.
-pub const FOLLOWED: [&str; 14] = [
+pub const FOLLOWED: [&str; 16] = [
+    "admission",
+    "tier",
     "http.tls_certificate_file",
     "http.tls_key_file",
     "http.tls_min_version",
@@ -73,6 +76,8 @@ pub struct Follow {
     pub observer: Observer,
     /// Where the roles' passwords come from.
     pub sources: Arc<Sources>,
+    /// What tenants may use.
+    pub admission: Arc<Admission>,
     /// What connections to sealed databases are registered with.
     pub seals: Option<Arc<Seals>>,
 }
@@ -148,6 +153,7 @@ impl Follow {
         self.seals.iter().for_each(|seals| seals.look());
         let waiting = self.waiting(&config, &new_values);
         self.log.set_level(config.log.level);
+        self.admission.renew(&config);
         followers.send_replace(Renewed { config, keyring });
         if other_issuers {
             before.stop();

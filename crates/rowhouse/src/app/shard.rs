@@ -14,10 +14,7 @@ use crate::config::Config;
 use crate::http::Door;
 use crate::net::{Phase, adopt};
 use crate::observe::{Event, Observer};
-use crate::registry::Registry;
-use crate::seal::Seals;
-use crate::secrets::Sources;
-use crate::session::{Inbox, Peers, Session};
+use crate::session::{Inbox, Kept, Peers, Session};
 use crate::wire;
 
 /// How often a shard tells how many transactions it has open, while it drains.
@@ -55,17 +52,6 @@ pub struct Shard {
     pub renewed: watch::Receiver<Renewed>,
 }
 
-/// What comes from elsewhere and is kept for all shards.
-#[derive(Clone)]
-pub struct Kept {
-    /// Where the roles' passwords come from.
-    pub sources: Arc<Sources>,
-    /// What connections to sealed databases are registered with.
-    pub seals: Option<Arc<Seals>>,
-    /// Which tenants there are.
-    pub registry: Arc<Registry>,
-}
-
 /// A running shard.
 pub struct ShardHandle {
     /// Explicit transactions it has open; [`NOT_TOLD`] until it drains.
@@ -101,10 +87,8 @@ impl Shard {
         };
         let observer = self.observer.clone();
         let config = Arc::clone(&self.config);
-        let Kept { sources, seals, registry } = self.kept;
         let (number, peers) = (self.number, self.peers);
-        let session =
-            Session::new(config, sources, seals, registry, observer.clone(), number, peers);
+        let session = Session::new(config, self.kept, observer.clone(), number, peers);
         tokio::task::spawn_local(crate::session::serve_peers(Rc::clone(&session), self.inbox));
         tokio::task::spawn_local(Rc::clone(&session).sweep());
         let clients = Arc::clone(&self.clients);

@@ -34,7 +34,7 @@ pub async fn run(arguments: &Dev) -> Result<(), Failure> {
         () = signals.next() => return Ok(()),
     };
     let (mut cluster, loaded) = prepared;
-    let outcome = serve(arguments, &directory, &mut cluster, loaded, signals).await;
+    let outcome = Box::pin(serve(arguments, &directory, &mut cluster, loaded, signals)).await;
     let removed = directory.remove(ENDPOINTS_FILE);
     cluster.stop().await?;
     outcome?;

@@ -8,7 +8,8 @@ use super::raw::Source;
 use super::reader::{Findings, Reader, Section};
 use super::values::Values;
 use super::{
-    Config, credentials, doors, issuers, registry, role_secret, seal, servers, sts, tokens, wire,
+    Config, admission, credentials, doors, issuers, registry, role_secret, seal, servers, sts,
+    tokens, wire,
 };
 
 /// The commented default file; what a configuration leaves out is taken from it.
@@ -68,6 +69,8 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
     let sts = file.section("sts", sts::sts);
     let token = file.optional_section("token", |section| tokens::token(section, &jwt.rules));
 
+    let admission = admission::read(file);
+
     let mut names = BTreeSet::new();
     let servers = file.sections("server", |section| servers::server(section, &mut names));
     let mut arns = BTreeSet::new();
@@ -89,12 +92,8 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
     let users =
         file.sections("user", |section| wire::user(section, door.listen, &secrets, &mut names));
 
-    if resources.is_empty() {
-        file.problem("resource", "none is there: add a [[resource]], which callers ask for");
-    }
-    if secrets.is_empty() {
-        file.problem("secret", "none is there: add a [[secret]], the role that statements run as");
-    }
+    demand(file, "resource", &resources, "add a [[resource]], which callers ask for");
+    demand(file, "secret", &secrets, "add a [[secret]], the role that statements run as");
     let no_issuer = jwt.issuer.is_none() && others.is_empty() && !file.has("jwt");
     if access_keys.is_empty() && users.is_empty() && no_issuer {
         let message = "nobody could prove who they are: add an [[access_key]] or an [[issuer]]";
@@ -108,6 +107,7 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
         log,
         pool,
         limits,
+        admission: admission?,
         servers,
         resources: resources.into_iter().collect::<Option<_>>()?,
         secrets: secrets.into_iter().collect::<Option<_>>()?,
@@ -121,6 +121,13 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
         gate_accept,
         listing: String::new(),
     })
+}
+
+/// Nothing works without one of these.
+fn demand<T>(file: &Section<'_>, key: &str, all: &[T], remedy: &str) {
+    if all.is_empty() {
+        file.problem(key, format!("none is there: {remedy}"));
+    }
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ async fn execute(
         (true, Some(_)) => Change::Uncommitted,
         (true, None) => Change::Committed,
     };
-    render(door, &outcome, Wish::of(&request), usize::MAX, change)
+    render(door, &target, &outcome, Wish::of(&request), usize::MAX, change)
 }
 
 async fn execute_one(
@@ -70,7 +70,7 @@ async fn execute_one(
     request: &ExecuteStatement,
 ) -> Result<Outcome, Error> {
     let bound = bind(&request.sql, &request.parameters)?;
-    let statement = statement(door, &bound, Wish::of(request));
+    let statement = statement(door, target, &bound, Wish::of(request));
     let at_timeout = at_timeout(door, request.continue_after_timeout);
     let ran = match &request.transaction_id {
         None => door.session.execute(principal, target, &statement, at_timeout).await,
@@ -96,7 +96,7 @@ async fn batch(
     let bound = bind_sets(&request.sql, &request.parameter_sets)?;
     let wish = Wish::default();
     let statements: Vec<Statement> =
-        bound.iter().map(|bound| statement(door, bound, wish)).collect();
+        bound.iter().map(|bound| statement(door, &target, bound, wish)).collect();
     let ran = match &request.transaction_id {
         None => door.session.execute_batch(principal, &target, statements).await,
         Some(id) => {

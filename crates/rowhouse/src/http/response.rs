@@ -1,15 +1,22 @@
 //! Answers in the form AWS's SDKs read.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use rowhouse_data_api::fault::Fault;
+
+use crate::admission::whole_seconds;
 
 /// What every answer of AWS's services carries.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// 200 with a body.
 pub fn success(request_id: &str, body: Bytes) -> Response<Full<Bytes>> {
@@ -25,6 +32,23 @@ pub fn failure(request_id: &str, fault: &Fault) -> Response<Full<Bytes>> {
     let name = HeaderValue::from_static(fault.exception.name());
     response.headers_mut().insert(ERROR_TYPE, name);
     response
+}
+
+/// When to come again (RFC 9110, 10.2.3): in whole seconds, rounded up.
+pub fn retry_after(response: &mut Response<Full<Bytes>>, time: Option<Duration>) {
+    let seconds = time.map(|time| whole_seconds(time).max(1));
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+}
+
+/// How the caller stands with its limits.
+pub fn rate_limit(response: &mut Response<Full<Bytes>>, policy: &str, state: &str) {
+    for (name, text) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
+        if let Ok(value) = HeaderValue::from_str(text) {
+            response.headers_mut().insert(name, value);
+        }
+    }
 }
 
 fn with_headers(status: StatusCode, request_id: &str, body: Bytes) -> Response<Full<Bytes>> {

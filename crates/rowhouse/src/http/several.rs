@@ -40,7 +40,7 @@ pub async fn execute(
     let bound = bind_all(door, request, parts)?;
     let wish = Wish::of(request);
     let statements: Vec<Statement> =
-        bound.iter().map(|bound| statement(door, bound, wish)).collect();
+        bound.iter().map(|bound| statement(door, target, bound, wish)).collect();
     let at_timeout = at_timeout(door, request.continue_after_timeout);
     let session = &door.session;
     let ran = match &request.transaction_id {
@@ -113,7 +113,7 @@ pub async fn execute_transaction(
     let wishes: Vec<Wish> = request.statements.iter().map(Wish::of_part).collect();
     let statements = bound.iter().zip(&wishes);
     let statements: Vec<Statement> =
-        statements.map(|(bound, wish)| statement(door, bound, *wish)).collect();
+        statements.map(|(bound, wish)| statement(door, &target, bound, *wish)).collect();
     let mut left =
         statements.iter().map(|statement| statement.result_bytes_max).max().unwrap_or_default();
     let session = &door.session;
@@ -127,7 +127,7 @@ pub async fn execute_transaction(
     };
     let mut responses = Vec::with_capacity(outcomes.len());
     for (outcome, wish) in outcomes.iter().zip(wishes) {
-        let response = render(door, outcome, wish, left, change)?;
+        let response = render(door, &target, outcome, wish, left, change)?;
         left = left.saturating_sub(response.len());
         responses.push(response);
     }

@@ -48,6 +48,7 @@ impl Wish {
 /// `change` is what has been changed by the time that it turns out too large.
 pub fn render(
     door: &Door,
+    target: &Target,
     outcome: &Outcome,
     wish: Wish,
     bytes_left: usize,
@@ -62,7 +63,9 @@ pub fn render(
         include_result_metadata: wish.metadata,
         result_set_options: wish.options,
         records_format,
-        result_bytes_max: door.config.limits.of_result(records_format).min(bytes_left),
+        result_bytes_max: target
+            .result_bytes_max(door.config.limits.of_result(records_format))
+            .min(bytes_left),
         strict: outcome.is_strict(),
     };
     let mut writer = ResponseWriter::new(&options, outcome.columns(), outcome.facts())?;
@@ -101,7 +104,7 @@ pub fn at_timeout(door: &Door, go_on: bool) -> AtTimeout {
 }
 
 /// The statement as the session takes it.
-pub fn statement(door: &Door, bound: &BoundStatement, wish: Wish) -> Statement {
+pub fn statement(door: &Door, target: &Target, bound: &BoundStatement, wish: Wish) -> Statement {
     let value = |value: &BoundValue| Value {
         bytes: value.value.clone(),
         binary: value.binary,
@@ -112,6 +115,6 @@ pub fn statement(door: &Door, bound: &BoundStatement, wish: Wish) -> Statement {
         types: bound.types.clone(),
         values: bound.values.iter().map(value).collect(),
         describe: wish.metadata,
-        result_bytes_max: door.config.limits.of_result(wish.format),
+        result_bytes_max: target.result_bytes_max(door.config.limits.of_result(wish.format)),
     }
 }

@@ -98,12 +98,28 @@ pub fn write(event: &Event<'_>) {
         Event::SecretFailed { secret, reason } => {
             warn!(secret, reason, "cannot fetch the credentials of a role");
         }
+        Event::Refused { tier, limit, shadow } => {
+            debug!(tier, limit = limit.as_str(), shadow, "beyond a limit");
+        }
         Event::SentAway => debug!("statement left the fast lane"),
         Event::TransactionCut { reason } => info!(reason, "transaction rolled back"),
         Event::Readiness { server, reachable: true } => info!(server, "PostgreSQL answers"),
         Event::Readiness { server, reachable: false } => {
             warn!(server, "PostgreSQL does not answer");
         }
+        Event::KeysFetched { .. } | Event::KeysNotFetched { .. } => write_keys(event),
+        Event::SealKey { .. }
+        | Event::SealKeysFailed { .. }
+        | Event::RegistryRead { .. }
+        | Event::RegistryAway { .. } => write_kept(event),
+        Event::Operation(operation) => write_operation(operation),
+        Event::Trouble { place, reason } => warn!(place, %reason, "trouble"),
+    }
+}
+
+/// What became of the keys of an issuer.
+fn write_keys(event: &Event<'_>) {
+    match event {
         Event::KeysFetched { issuer, keys: 0, skipped, .. } => {
             warn!(issuer, "no key of the issuer's set can be used: its tokens are refused");
             for skipped in *skipped {
@@ -120,12 +136,7 @@ pub fn write(event: &Event<'_>) {
         Event::KeysNotFetched { issuer, reason } => {
             warn!(issuer, %reason, "cannot fetch the issuer's keys; those that are there go on");
         }
-        Event::SealKey { .. }
-        | Event::SealKeysFailed { .. }
-        | Event::RegistryRead { .. }
-        | Event::RegistryAway { .. } => write_kept(event),
-        Event::Operation(operation) => write_operation(operation),
-        Event::Trouble { place, reason } => warn!(place, %reason, "trouble"),
+        _ => {}
     }
 }
 

@@ -60,6 +60,13 @@ struct FetchLabels {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabels {
+    tier: String,
+    limit: &'static str,
+    mode: &'static str,
+}
+
 /// Every counter of the gateway.
 pub struct Metrics {
     registry: Registry,
@@ -75,6 +82,7 @@ pub struct Metrics {
     upstream_connects: Counter,
     upstream_failures: Counter,
     secret_fetches: Family<SecretLabels, Counter>,
+    refusals: Family<RefusalLabels, Counter>,
     statements_sent_away: Counter,
     transactions_cut: Counter,
     reloads: Family<ReloadLabels, Counter>,
@@ -110,6 +118,7 @@ impl Metrics {
             upstream_connects: Counter::default(),
             upstream_failures: Counter::default(),
             secret_fetches: Family::default(),
+            refusals: Family::default(),
             statements_sent_away: Counter::default(),
             transactions_cut: Counter::default(),
             reloads: Family::default(),
@@ -162,6 +171,11 @@ impl Metrics {
             "logins",
             "Clients of the PostgreSQL door that asked to come in, by outcome",
             self.logins.clone(),
+        );
+        r.register(
+            "refusals",
+            "Requests beyond a limit by tier and limit, refused (enforce) or let go on (shadow)",
+            self.refusals.clone(),
         );
         r.register(
             "reloads",
@@ -300,6 +314,12 @@ impl Metrics {
                 self.note_fetch(if role.is_some() { "new" } else { "same" });
             }
             Event::SecretFailed { .. } => self.note_fetch("failed"),
+            Event::Refused { tier, limit, shadow } => {
+                let mode = if *shadow { "shadow" } else { "enforce" };
+                let labels =
+                    RefusalLabels { tier: (*tier).to_owned(), limit: limit.as_str(), mode };
+                self.refusals.get_or_create(&labels).inc();
+            }
             Event::SentAway => {
                 self.statements_sent_away.inc();
             }
@@ -310,6 +330,19 @@ impl Metrics {
                 let labels = ServerLabels { server: (*server).to_owned() };
                 self.server_up.get_or_create(&labels).set(i64::from(*reachable));
             }
+            Event::KeysFetched { .. } | Event::KeysNotFetched { .. } => self.count_keys(event),
+            Event::Reloaded { .. } => {
+                self.reloads.get_or_create(&ReloadLabels { outcome: "followed" }).inc();
+            }
+            Event::ReloadRefused { .. } => {
+                self.reloads.get_or_create(&ReloadLabels { outcome: "refused" }).inc();
+            }
+            event => self.count_kept(event),
+        }
+    }
+
+    fn count_keys(&self, event: &Event<'_>) {
+        match event {
             Event::KeysFetched { issuer, keys, at, .. } => {
                 self.count_fetch(issuer, "ok");
                 let labels = IssuerLabels { issuer: (*issuer).to_owned() };
@@ -318,13 +351,7 @@ impl Metrics {
                 self.jwks_fetched.get_or_create(&labels).set(at.as_secs_f64());
             }
             Event::KeysNotFetched { issuer, .. } => self.count_fetch(issuer, "failed"),
-            Event::Reloaded { .. } => {
-                self.reloads.get_or_create(&ReloadLabels { outcome: "followed" }).inc();
-            }
-            Event::ReloadRefused { .. } => {
-                self.reloads.get_or_create(&ReloadLabels { outcome: "refused" }).inc();
-            }
-            event => self.count_kept(event),
+            _ => {}
         }
     }
 

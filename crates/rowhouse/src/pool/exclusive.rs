@@ -17,9 +17,11 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Pool;
 use super::connector::Connector;
-use super::occupant::Occupant;
+use super::occupant::{Borrower, Occupant};
+use super::places::{Permit, Places};
 use super::roster::{Note, Occupation, Station};
 use super::waiting::{Waiting, overloaded};
+use crate::admission::Sharing;
 use crate::config;
 use crate::error::Error;
 use crate::upstream::{ExchangeShape, Link, cancel};
@@ -71,9 +73,9 @@ pub enum Condition {
 /// The exclusive connections of a pool.
 pub struct Exclusive {
     idle: RefCell<Vec<Idle>>,
-    statements: Arc<Semaphore>,
-    transactions: Arc<Semaphore>,
-    conversations: Arc<Semaphore>,
+    statements: Rc<Places>,
+    transactions: Rc<Places>,
+    conversations: Rc<Places>,
     continued: Arc<Semaphore>,
     waiting: Waiting,
     idle_timeout: Duration,
@@ -99,7 +101,7 @@ struct Member {
 pub struct Lease {
     pool: Rc<Pool>,
     member: Option<Member>,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Permit>,
     /// Something ran, or may be running, whose traces are not known to be none.
     tainted: bool,
     /// Something ran, or may be running, whose traces a reset does not remove.
@@ -110,11 +112,12 @@ pub struct Lease {
 impl Exclusive {
     /// A set without connections.
     pub fn new(settings: &config::Pool, limits: &config::Limits) -> Exclusive {
+        let places = |kind, count| Places::new(kind, count, settings.waiting_max);
         Exclusive {
             idle: RefCell::new(Vec::new()),
-            statements: Arc::new(Semaphore::new(settings.slow_connections)),
-            transactions: Arc::new(Semaphore::new(settings.transaction_connections)),
-            conversations: Arc::new(Semaphore::new(settings.wire_connections)),
+            statements: places(Sharing::Statement, settings.slow_connections),
+            transactions: places(Sharing::Transaction, settings.transaction_connections),
+            conversations: places(Sharing::Conversation, settings.wire_connections),
             continued: Arc::new(Semaphore::new(continued_max(settings))),
             waiting: Waiting::new(settings.waiting_max),
             idle_timeout: settings.idle_timeout,
@@ -140,19 +143,11 @@ impl Exclusive {
 
     /// The right to outlive the statement timeout.
     pub async fn permit_to_go_on(&self, until: Instant) -> Result<OwnedSemaphorePermit, Error> {
-        self.permit(&self.continued, until).await
-    }
-
-    async fn permit(
-        &self,
-        semaphore: &Arc<Semaphore>,
-        until: Instant,
-    ) -> Result<OwnedSemaphorePermit, Error> {
-        if let Ok(permit) = Arc::clone(semaphore).try_acquire_owned() {
+        if let Ok(permit) = Arc::clone(&self.continued).try_acquire_owned() {
             return Ok(permit);
         }
         let waiter = self.waiting.join()?;
-        let permit = timeout_at(until, Arc::clone(semaphore).acquire_owned()).await;
+        let permit = timeout_at(until, Arc::clone(&self.continued).acquire_owned()).await;
         drop(waiter);
         match permit {
             Ok(Ok(permit)) => Ok(permit),
@@ -193,16 +188,17 @@ pub async fn lease(
     pool: &Rc<Pool>,
     purpose: Use,
     condition: Condition,
-    occupant: &Occupant,
+    borrower: &Borrower,
     until: Instant,
 ) -> Result<Lease, Error> {
+    let occupant = &borrower.occupant;
     let own = match purpose {
         Use::Statement => &pool.exclusive.statements,
         Use::Transaction => &pool.exclusive.transactions,
         Use::Conversation => &pool.exclusive.conversations,
     };
     let station = purpose.station();
-    let mut permit = pool.exclusive.permit(own, until).await?;
+    let mut permit = own.enter(&borrower.party, until).await?;
     while let Some(member) = pool.exclusive.take(&pool.connector, condition, occupant) {
         let suits = member.suits(condition, occupant);
         let mut lease = Lease::new(pool, member, permit);
@@ -227,7 +223,7 @@ pub async fn lease(
 }
 
 impl Lease {
-    fn new(pool: &Rc<Pool>, member: Member, permit: OwnedSemaphorePermit) -> Lease {
+    fn new(pool: &Rc<Pool>, member: Member, permit: Permit) -> Lease {
         member.note.turn(Occupation::Lent);
         Lease {
             pool: Rc::clone(pool),
@@ -265,11 +261,16 @@ impl Lease {
     }
 
     /// Closes the connection and keeps the right to have one.
-    fn give_up(mut self) -> Option<OwnedSemaphorePermit> {
+    fn give_up(mut self) -> Option<Permit> {
         if let Some(member) = self.member.take() {
             member.link.close("reset failed");
         }
         self.permit.take()
+    }
+
+    /// How long it was waited for.
+    pub fn waited(&self) -> Duration {
+        self.permit.as_ref().map_or(Duration::ZERO, Permit::waited)
     }
 
     /// The connection is not lent again: what runs on it leaves traces that no reset removes.
@@ -363,7 +364,7 @@ impl Member {
 /// Resets a connection and puts it back, or closes it. Its permit is held until then, so that the
 /// number of connections stays within its bound; and what still runs on it is cancelled before it
 /// is let go, so that the server's side of it does not outlive ours.
-async fn clean(pool: Rc<Pool>, mut member: Member, permit: OwnedSemaphorePermit) {
+async fn clean(pool: Rc<Pool>, mut member: Member, permit: Permit) {
     if reset(&member.link, pool.exclusive.reset_timeout()).await {
         member.renewed();
         if !pool.connector.is_current(&member.link) {

@@ -11,13 +11,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::connector::Connector;
-use super::occupant::Occupant;
+use super::occupant::{Borrower, Occupant};
+use super::places::{Permit, Places};
 use super::roster::Station;
-use super::waiting::{Waiting, overloaded};
+use super::waiting::overloaded;
+use crate::admission::Sharing;
 use crate::config;
 use crate::error::Error;
 use crate::upstream::Link;
@@ -39,10 +41,9 @@ const CONNECTION_AGE_MAX: Duration = Duration::from_secs(10 * 60);
 /// The packed connections of a pool.
 pub struct FastLane {
     links: Vec<RefCell<Option<Rc<FastLink>>>>,
-    seats: Semaphore,
+    seats: Rc<Places>,
     opening: Semaphore,
     depth: usize,
-    waiting: Waiting,
     statement_timeout_ms: String,
     prepared_max: usize,
     idle_timeout: Duration,
@@ -75,10 +76,10 @@ struct Kept {
 }
 
 /// The right to one exchange on a packed connection.
-pub struct Seat<'a> {
+pub struct Seat {
     /// The connection.
     pub link: Rc<FastLink>,
-    _permit: SemaphorePermit<'a>,
+    permit: Permit,
 }
 
 /// A reset that goes before an exchange, in the same write and before the same `Sync`: if it fails,
@@ -103,10 +104,9 @@ impl FastLane {
         let count = settings.fast_connections.max(1);
         FastLane {
             links: (0..count).map(|_| RefCell::new(None)).collect(),
-            seats: Semaphore::new(count * settings.fast_depth),
+            seats: Places::new(Sharing::Fast, count * settings.fast_depth, settings.waiting_max),
             opening: Semaphore::new(1),
             depth: settings.fast_depth,
-            waiting: Waiting::new(settings.waiting_max),
             statement_timeout_ms: settings.fast_statement_timeout.as_millis().to_string(),
             prepared_max: settings.prepared_max.max(1),
             idle_timeout: settings.idle_timeout,
@@ -117,16 +117,13 @@ impl FastLane {
     pub async fn seat(
         &self,
         connector: &Connector,
-        occupant: &Occupant,
+        borrower: &Borrower,
         until: Instant,
-    ) -> Result<Seat<'_>, Error> {
-        let permit = match self.seats.try_acquire() {
-            Ok(permit) => permit,
-            Err(_) => self.wait_for_seat(until).await?,
-        };
-        let link = self.link(connector, occupant, until).await?;
-        link.used_at.set(Instant::now());
-        Ok(Seat { link, _permit: permit })
+    ) -> Result<Seat, Error> {
+        let permit = self.seats.enter(&borrower.party, until).await?;
+        let link = self.link(connector, &borrower.occupant, until).await?;
+        link.used_at.set(permit.since());
+        Ok(Seat { link, permit })
     }
 
     /// Closes connections nobody used for a while, and those whose server has stopped answering.
@@ -146,16 +143,6 @@ impl FastLane {
             {
                 *slot = None;
             }
-        }
-    }
-
-    async fn wait_for_seat(&self, until: Instant) -> Result<SemaphorePermit<'_>, Error> {
-        let waiter = self.waiting.join()?;
-        let waited = timeout_at(until, self.seats.acquire()).await;
-        drop(waiter);
-        match waited {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(overloaded("no connection became free in time")),
         }
     }
 
@@ -241,6 +228,13 @@ fn is_vacant(connector: &Connector, slot: &RefCell<Option<Rc<FastLink>>>) -> boo
     let slot = slot.borrow();
     let usable = |link: &Rc<FastLink>| link.link.is_open() && connector.is_current(&link.link);
     !slot.as_ref().is_some_and(usable)
+}
+
+impl Seat {
+    /// How long it was waited for.
+    pub fn waited(&self) -> Duration {
+        self.permit.waited()
+    }
 }
 
 impl FastLink {

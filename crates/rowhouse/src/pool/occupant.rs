@@ -1,8 +1,19 @@
-//! Whose statements a connection carries, where that has to be told apart.
+//! Who wants a connection, and whose statements it then carries, where that has to be told apart.
 
 use rowhouse_tenancy::ids::TenantId;
 use rowhouse_tenancy::principal::Principal;
 use rowhouse_tenancy::prologue::Context;
+
+use crate::admission::Party;
+
+/// Who wants a connection.
+#[derive(Debug, Clone)]
+pub struct Borrower {
+    /// Whose statements it will carry.
+    pub occupant: Occupant,
+    /// Whose share it is taken from.
+    pub party: Party,
+}
 
 /// For whom a connection is wanted. Between two different occupants it is reset, whatever ran.
 #[derive(Debug, Clone, PartialEq, Eq)]

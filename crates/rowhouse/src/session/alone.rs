@@ -19,7 +19,7 @@ use super::inference::{check_arrays, choose_others, types_for};
 use super::{AtTimeout, Outcome, Session, Statement, Target};
 use crate::error::{Error, Kind};
 use crate::observe::Event;
-use crate::pool::{Condition, Lane, Occupant, Pool, StatementEntry, Use};
+use crate::pool::{Borrower, Condition, Lane, Pool, StatementEntry, Use};
 
 /// Times one statement is tried: as it is, outside the fast lane, with other types (twice), on a
 /// new connection.
@@ -32,7 +32,7 @@ pub(super) struct Run<'a> {
     pub pool: &'a Rc<Pool>,
     pub entry: &'a StatementEntry,
     pub prologue: &'a Prologue,
-    pub occupant: &'a Occupant,
+    pub borrower: &'a Borrower,
     pub statement: &'a Statement,
     /// When the gateway itself cancels it.
     pub hung_after: Duration,
@@ -66,20 +66,20 @@ impl Session {
         guard::check(principal, &target.database, &entry, &statement.sql, Place::Alone)?;
         check_arrays(&target.database, statement)?;
         let prologue = self.prologue(principal, target);
-        let hung_after = self.config.limits.statement_timeout + HUNG_GRACE;
-        let (entry_of, occupant) = (&entry, &target.occupant);
+        let hung_after = self.hung_after(target);
+        let (entry_of, borrower) = (&entry, &target.borrower);
         let run = Run {
             pool: &pool,
             entry: entry_of,
             prologue: &prologue,
-            occupant,
+            borrower,
             statement,
             hung_after,
         };
         let mut outcome = self.run_alone(&run).await?;
         outcome.strict = target.database.strict;
         outcome.only_read = entry.examined.is_harmless();
-        self.describe(&pool, &target.occupant, statement.describe, &mut outcome).await;
+        self.describe(&pool, &target.borrower, statement.describe, &mut outcome).await;
         Ok(outcome)
     }
 
@@ -133,10 +133,10 @@ impl Run<'_> {
 
     /// On a packed connection, under a name the connection keeps.
     async fn packed(&self) -> Result<Answer, Failure> {
-        let seat = self.pool.fast(self.occupant).await.map_err(Failure::Refused)?;
-        let fast = &seat.link;
+        let seat = self.pool.fast(self.borrower).await.map_err(Failure::Refused)?;
+        let (fast, waited) = (&seat.link, seat.waited());
         let words = words(self.prologue, &fast.link)?;
-        let reset = fast.admit(self.occupant);
+        let reset = fast.admit(&self.borrower.occupant);
         let id = self.entry.id();
         let preparation = fast.prepare(id);
         let known = self.entry.columns();
@@ -177,7 +177,7 @@ impl Run<'_> {
         if fast.link.session_changed() {
             self.pool.retire(fast);
         }
-        answer
+        answer.map(|answer| answer.after(waited))
     }
 
     /// On a connection of its own.
@@ -185,7 +185,7 @@ impl Run<'_> {
         let condition = if self.entry.is_clean() { Condition::Clean } else { Condition::Pristine };
         let mut lease = self
             .pool
-            .exclusive(Use::Statement, condition, self.occupant)
+            .exclusive(Use::Statement, condition, self.borrower)
             .await
             .map_err(Failure::Refused)?;
         if self.entry.is_indelible() {
@@ -212,7 +212,7 @@ impl Run<'_> {
         if is_idle(&reply) && self.entry.is_clean() {
             lease.settle();
         }
-        answer
+        answer.map(|answer| answer.after(lease.waited()))
     }
 
     fn is_atomic(&self) -> bool {

@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout};
 use super::alone::Run;
 use super::{Outcome, Session, Statement, Value};
 use crate::error::Error;
-use crate::pool::{ColumnKey, FactTable, Missing, Occupant, Pool};
+use crate::pool::{Borrower, ColumnKey, FactTable, Missing, Pool};
 
 /// How long the look-up may run; it is a matter of milliseconds.
 const LOOK_UP_MAX: Duration = Duration::from_secs(1);
@@ -82,7 +82,7 @@ impl Session {
     pub(super) async fn describe(
         &self,
         pool: &Rc<Pool>,
-        occupant: &Occupant,
+        borrower: &Borrower,
         describe: bool,
         outcome: &mut Outcome,
     ) {
@@ -92,7 +92,7 @@ impl Session {
         if missing.is_empty() {
             return;
         }
-        let looked_up = timeout(ANSWER_WAITS_MAX, self.look_up(pool, occupant, &missing)).await;
+        let looked_up = timeout(ANSWER_WAITS_MAX, self.look_up(pool, borrower, &missing)).await;
         let now = Instant::now();
         let mut table = pool.facts();
         match looked_up {
@@ -106,7 +106,7 @@ impl Session {
     async fn look_up(
         &self,
         pool: &Rc<Pool>,
-        occupant: &Occupant,
+        borrower: &Borrower,
         missing: &Missing,
     ) -> Result<Outcome, Error> {
         let statement = Statement {
@@ -126,7 +126,7 @@ impl Session {
         let (entry, statement) = (&entry, &statement);
         let hung_after = LOOK_UP_MAX;
         let prologue = &prologue;
-        self.run_alone(&Run { pool, entry, prologue, occupant, statement, hung_after }).await
+        self.run_alone(&Run { pool, entry, prologue, borrower, statement, hung_after }).await
     }
 }
 

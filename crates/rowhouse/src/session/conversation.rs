@@ -28,18 +28,19 @@ use rowhouse_tenancy::ids::SettingName;
 use rowhouse_tenancy::principal::{Principal, PrincipalKind};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::exchange::{ended_well, exchange, shape};
 use super::roll::{About, Presence};
 use super::tally::{Sums, Tally, micros};
 use super::{GoingOn, Session, Target};
+use crate::admission::Admitted;
 use crate::config::Database;
 use crate::error::{Error, Kind};
 use crate::identity::now_unix;
 use crate::net::{ClientStream, Phase};
 use crate::observe::Event;
-use crate::pool::{Condition, Lease, Occupant, Pool, Use};
+use crate::pool::{Borrower, Condition, Lease, Occupant, Pool, Use};
 use crate::upstream::{Taken, cancel};
 use beginning::Scope;
 use cancelling::Cancelling;
@@ -84,7 +85,7 @@ struct Conversation {
     session: Rc<Session>,
     principal: Principal,
     pool: Rc<Pool>,
-    occupant: Occupant,
+    borrower: Borrower,
     dialogue: Dialogue,
     client: ClientStream,
     incoming: BytesMut,
@@ -93,6 +94,8 @@ struct Conversation {
     active_at: Instant,
     /// The version of the registry by which its tenant was served last.
     permitted_at: u64,
+    /// How long its statements may run, where that is shorter than everybody's.
+    own_timeout: Option<Duration>,
     /// How long what is asked has waited for a connection.
     queued: Duration,
     /// When what PostgreSQL works at was begun.
@@ -111,6 +114,10 @@ struct Server {
     taken: Taken,
     lease: Lease,
     condition: Condition,
+    /// The turn of what runs.
+    turn: Option<Admitted>,
+    /// An answer of this turn has been given.
+    counted: bool,
     /// For the stop, which waits for transactions.
     _going_on: GoingOn,
 }
@@ -172,8 +179,8 @@ impl Session {
         target: &Target,
         manners: &Manners,
     ) -> Result<(), Error> {
-        let occupant = &target.occupant;
-        let mut lease = pool.exclusive(Use::Conversation, Condition::Clean, occupant).await?;
+        let borrower = &target.borrower;
+        let mut lease = pool.exclusive(Use::Conversation, Condition::Clean, borrower).await?;
         if manners.settings.len() <= 1 {
             return Ok(());
         }
@@ -224,7 +231,10 @@ impl Session {
             session: Rc::clone(self),
             principal,
             pool,
-            occupant: chosen.unwrap_or_else(|| target.occupant.clone()),
+            borrower: Borrower {
+                occupant: chosen.unwrap_or_else(|| target.borrower.occupant.clone()),
+                party: target.borrower.party.clone(),
+            },
             dialogue,
             client,
             incoming,
@@ -232,6 +242,7 @@ impl Session {
             active_at: Instant::now(),
             permitted_at: 0,
             queued: Duration::ZERO,
+            own_timeout: self.own_timeout(&target),
             asked_at: None,
             began_at: None,
             bytes: relay::Count::default(),
@@ -289,11 +300,17 @@ impl Conversation {
                     let text = "terminating connection: the service is stopping";
                     return Some(Error::new(Kind::ShuttingDown, text));
                 }
+                Step::Late if self.is_out_of_time() => {
+                    self.cancel();
+                    self.active_at = Instant::now();
+                }
                 Step::Late => {
                     if let Some(error) = self.is_late() {
                         return Some(error);
                     }
                 }
+                // As in a queue, nobody listens meanwhile; a stop comes a little later.
+                Step::Pause(time) => sleep(time).await,
                 Step::End(error) => return Some(error),
                 Step::Left => return None,
             }
@@ -324,7 +341,7 @@ impl Conversation {
     fn deadline(&self) -> Instant {
         let limits = &self.session.config.limits;
         let patience = if self.dialogue.is_waiting() {
-            limits.transaction_age_max
+            self.own_timeout.unwrap_or(limits.transaction_age_max)
         } else if self.dialogue.is_in_transaction() {
             limits.transaction_idle_timeout
         } else if self.dialogue.pinned {
@@ -333,6 +350,12 @@ impl Conversation {
             self.session.config.wire.idle_timeout
         };
         self.active_at + patience
+    }
+
+    /// Whether a statement has run for longer than this tenant's may.
+    fn is_out_of_time(&self) -> bool {
+        let waiting = self.dialogue.is_waiting() && self.own_timeout.is_some();
+        waiting && self.deadline() <= Instant::now()
     }
 
     fn is_late(&self) -> Option<Error> {
@@ -351,6 +374,9 @@ impl Conversation {
     }
 
     async fn take_connection(&mut self, condition: Condition) -> Result<(), Error> {
+        let party = self.session.party(&self.principal);
+        let mut turn = Some(self.session.admit(&party)?);
+        self.borrower.party = party;
         for _ in 0..CONNECTIONS_TRIED_MAX {
             let mut lease = self.lease(condition).await?;
             let going_on = self.session.count_as_open();
@@ -362,7 +388,9 @@ impl Conversation {
                 }
                 self.dialogue.key = link.session_key().cloned();
                 self.dialogue.begin_using(prologue_unknown, condition, lingers(&taken));
-                self.server = Some(Server { taken, lease, condition, _going_on: going_on });
+                let (turn, counted) = (turn.take(), false);
+                let _going_on = going_on;
+                self.server = Some(Server { taken, lease, condition, turn, counted, _going_on });
                 return Ok(());
             }
         }
@@ -375,7 +403,7 @@ impl Conversation {
         loop {
             self.pool.resumed(patience).await?;
             let pauses = self.pool.pauses();
-            let leased = self.pool.exclusive(Use::Conversation, condition, &self.occupant).await;
+            let leased = self.pool.exclusive(Use::Conversation, condition, &self.borrower).await;
             if leased.is_ok() || self.pool.pauses() == pauses {
                 return leased;
             }

@@ -320,6 +320,14 @@ pub struct Answer {
     pub described: bool,
 }
 
+impl Answer {
+    /// The same answer, whose connection was waited for.
+    pub fn after(mut self, waited: Duration) -> Answer {
+        self.outcome.queue = waited;
+        self
+    }
+}
+
 /// Reads the answer to one statement behind `before` commands of ours. `known` are the columns
 /// where the exchange did not ask for them.
 pub fn read_answer(

@@ -22,7 +22,7 @@ use super::inference::choose_others;
 use super::series::{Broken, Frame, Item, Local, Making, Renew, Series};
 use super::statement::Outcome;
 use crate::error::Error;
-use crate::pool::{Condition, Occupant, Pool, Use};
+use crate::pool::{Borrower, Condition, Pool, Use};
 use crate::upstream::Link;
 
 /// Times a connection that was lost before anything was committed is replaced.
@@ -32,7 +32,7 @@ const RECONNECTS_MAX: usize = 1;
 pub struct Implicit {
     pub pool: Rc<Pool>,
     pub prologue: Prologue,
-    pub occupant: Occupant,
+    pub borrower: Borrower,
     pub renew: Renew,
     pub locals: Vec<Local>,
     pub making: Making,
@@ -86,7 +86,7 @@ impl Implicit {
         let condition = if clean { Condition::Clean } else { Condition::Pristine };
         let mut lease = self
             .pool
-            .exclusive(Use::Statement, condition, &self.occupant)
+            .exclusive(Use::Statement, condition, &self.borrower)
             .await
             .map_err(Failure::Refused)?;
         if self.items.iter().any(|item| item.entry.is_indelible()) {
@@ -117,7 +117,10 @@ impl Implicit {
         };
         let build = |buf: &mut BytesMut| series.write(buf);
         let reply = exchange_within(ends, &link, shape, build).await?;
-        let read = series.read(&reply);
+        let mut read = series.read(&reply);
+        for outcome in read.iter_mut().flatten() {
+            outcome.queue = lease.waited();
+        }
         if matches!(read, Err(Broken { failure: Failure::Prologue(_), .. })) {
             lease.forget_prologue();
         }

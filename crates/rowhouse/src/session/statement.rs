@@ -59,12 +59,22 @@ pub struct Outcome {
     /// Frames from the first row on, up to and with the command's completion.
     pub(super) frames: Bytes,
     pub(super) database: Duration,
+    /// How long it has waited for a connection.
+    pub(super) queue: Duration,
 }
 
 impl Outcome {
     /// What the frames of an answer tell.
     pub(super) fn new(columns: Option<Arc<Columns>>, frames: Bytes, database: Duration) -> Outcome {
-        Outcome { columns, facts: Vec::new(), strict: false, only_read: false, frames, database }
+        Outcome {
+            columns,
+            facts: Vec::new(),
+            strict: false,
+            only_read: false,
+            frames,
+            database,
+            queue: Duration::ZERO,
+        }
     }
 
     /// The columns, if it has a result set.
@@ -90,6 +100,7 @@ impl Outcome {
     /// Adds what it has cost to what the call has cost so far. Outcomes of one exchange have been
     /// waited for together.
     pub fn account(&self, spent: &mut Spent) {
+        spent.queue = spent.queue.max(self.queue);
         spent.database = spent.database.max(self.database);
         spent.rows += self.tag().and_then(CommandTag::rows).unwrap_or(0);
     }

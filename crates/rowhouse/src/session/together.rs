@@ -80,7 +80,7 @@ impl Session {
         for (outcome, item) in outcomes.iter_mut().zip(items) {
             outcome.strict = target.database.strict;
             outcome.only_read = item.entry.examined.is_harmless();
-            self.describe(pool, &target.occupant, item.statement.describe, outcome).await;
+            self.describe(pool, &target.borrower, item.statement.describe, outcome).await;
         }
     }
 
@@ -127,20 +127,19 @@ impl Session {
         let lesson = if target.schema.is_none() { Lesson::ForAll } else { Lesson::Unknown };
         let items = items(&pool, statements, lesson);
         guard_all(principal, target, &items, place)?;
-        let limits = &self.config.limits;
         let (locals, making) = (target.locals(), target.making());
         // Outside a block SET LOCAL sets as well, and complains in the server's log.
         let block = making == Making::Commands && !locals.is_empty();
         Ok(Implicit {
             prologue: self.prologue(principal, target),
-            occupant: target.occupant.clone(),
+            borrower: target.borrower.clone(),
             renew: renewal(principal, Renew::AfterUnknown),
             locals,
             making,
             frame: if block { Frame::Block("BEGIN") } else { Frame::Bare },
             items,
             rows: true,
-            limit: limits.statement_timeout + HUNG_GRACE,
+            limit: self.hung_after(target),
             statement_timeout: None,
             backend: Rc::new(Cell::new(None)),
             pool,

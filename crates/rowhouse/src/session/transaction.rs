@@ -21,7 +21,8 @@ use super::inside::Work;
 use super::peers::{PeerRequest, PeerWork};
 use super::series::{Frame, Renew, Series};
 use super::transaction_id::{TransactionKey, decode, encode, new_key};
-use super::{Outcome, Session, Target};
+use super::{Outcome, Session, Target, statement_timeout_local};
+use crate::admission::OpenTransaction;
 use crate::error::{Error, Kind};
 use crate::observe::Event;
 use crate::pool::{Condition, Lease, Pool, Use};
@@ -44,6 +45,7 @@ pub struct Transaction {
     /// Its statements look for names elsewhere than others do.
     pub(super) in_schema: Cell<bool>,
     begun_at: Instant,
+    _open: OpenTransaction,
     used_at: Cell<Instant>,
 }
 
@@ -72,14 +74,16 @@ impl Session {
         if self.draining.get() {
             return Err(Error::new(Kind::ShuttingDown, "The service is stopping. Try again."));
         }
+        let open = self.desk.open_transaction(&target.borrower.party)?;
         let pool = self.pool(target)?;
         let prologue = self.prologue(principal, target);
         let mut lease =
-            pool.exclusive(Use::Transaction, Condition::Pristine, &target.occupant).await?;
+            pool.exclusive(Use::Transaction, Condition::Pristine, &target.borrower).await?;
         let link = lease.link()?.clone();
         let words = words(&prologue, &link).map_err(begin_failed)?;
         let parse = !words.is_empty() && lease.prologue_unknown();
-        let locals = target.locals();
+        let mut locals = target.locals();
+        locals.extend(self.own_timeout(target).map(statement_timeout_local));
         let series = Series {
             opening: Opening { words: &words, parse, reset: false },
             renew: Renew::Never,
@@ -117,6 +121,7 @@ impl Session {
             defining: Cell::new(false),
             in_schema: Cell::new(target.schema.is_some()),
             begun_at: now,
+            _open: open,
             used_at: Cell::new(now),
         });
         self.transactions.borrow_mut().insert(key, transaction);

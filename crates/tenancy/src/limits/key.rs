@@ -132,7 +132,7 @@ impl Limit {
     }
 
     /// What a value must be, for "must be …".
-    pub(super) fn expected(self) -> String {
+    pub fn expected(self) -> String {
         let (least, most) = (self.write(*self.range().start()), self.write(*self.range().end()));
         match self.unit() {
             Unit::Count => format!("a whole number from {least} to {most}"),

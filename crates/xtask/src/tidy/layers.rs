@@ -3,7 +3,7 @@
 use super::{File, Finding};
 
 /// The modules from the bottom up: one may name only what stands before it.
-const LAYERS: [&[&str]; 19] = [
+const LAYERS: [&[&str]; 20] = [
     &["error"],
     &["config"],
     &["observe"],
@@ -14,6 +14,7 @@ const LAYERS: [&[&str]; 19] = [
     &["seal"],
     &["upstream"],
     &["registry"],
+    &["admission"],
     &["pool"],
     &["session"],
     // The doors: side by side, they never name each other.

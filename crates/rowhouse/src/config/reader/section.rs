@@ -206,6 +206,24 @@ impl<'r> Section<'r> {
         })
     }
 
+    /// A number, or a text with its unit, that `parse` makes something of.
+    pub fn amount<T>(
+        &self,
+        key: &'static str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let read = |written: &Written<'_>| {
+            let number = || written.as_integer().map(|number| number.to_string());
+            let text = written.as_text().map(str::to_owned).or_else(number)?;
+            Some((parse(&text)?, text))
+        };
+        let (value, text) = self.parsed(key, expected, read)?;
+        let listed = text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from);
+        self.list(key, &listed, &self.place(key));
+        Some(value)
+    }
+
     /// A duration within a range; otherwise a problem and the lower end.
     pub fn duration(&self, key: &'static str, range: RangeInclusive<Duration>) -> Duration {
         let expected = format!(

@@ -4,6 +4,7 @@
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
@@ -24,6 +25,8 @@ const FIRST_CHUNK: usize = 2 * 1024;
 const READ_AHEAD_MAX: usize = 64 * 1024;
 /// Rounds before other tasks of the shard get a turn.
 const ROUNDS_PER_POLL: usize = 16;
+/// Who has to pause for longer is told so instead.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// A buffer that grew beyond this for something large is given back afterwards.
 const BUFFER_KEPT_MAX: usize = 64 * 1024;
 
@@ -41,6 +44,8 @@ pub enum Step {
     Stop,
     /// The session is over.
     End(Error),
+    /// The client has had more than its share, and is not listened to for this long.
+    Pause(Duration),
     /// The client is gone.
     Left,
 }
@@ -71,12 +76,15 @@ impl Conversation {
         let (mut progress, missing) = self.take_words()?;
         self.note_pin();
         progress |= self.attend_server(cx)?;
-        self.report();
-        if self.dialogue.is_done_with_connection() {
+        let verdict = self.report();
+        if matches!(verdict, Some(Step::Done)) {
             return Err(Step::Done);
         }
         let written = write(&mut self.client, &mut self.dialogue.to_client, cx);
         progress |= written.map_err(|_| Step::Left)?;
+        if let Some(step) = verdict {
+            return Err(step);
+        }
         if missing || self.incoming.len() < READ_AHEAD_MAX {
             progress |= self.read_client(cx)?;
         }
@@ -172,25 +180,54 @@ impl Conversation {
         }
     }
 
-    /// An answer that has come to its end is told to the log.
-    fn report(&mut self) {
+    /// An answer that has come to its end is told to the log. What has to be done then.
+    fn report(&mut self) -> Option<Step> {
         if let Some(reason) = self.dialogue.take_trouble() {
             let event = Event::Trouble { place: "conversation", reason: &reason };
             self.session.observer.emit(&event);
         }
-        let Some(outcome) = self.dialogue.take_outcome() else { return };
+        let Some(outcome) = self.dialogue.take_outcome() else { return self.done() };
         let began = self.asked_at.take().unwrap_or_else(Instant::now);
         let Count { incoming, outgoing } = std::mem::take(&mut self.bytes);
         let (queue, database) = (std::mem::take(&mut self.queued), began.elapsed());
         self.note_answer(began, incoming, outgoing);
+        let spent = Spent { queue, database, rows: outcome.rows };
         self.session.observer.emit(&Event::Conversed(Conversed {
             principal: &self.principal,
             sqlstate: outcome.sqlstate,
             total: queue + database,
-            spent: Spent { queue, database, rows: outcome.rows },
+            spent,
             bytes_in: incoming,
             bytes_out: outgoing,
         }));
+        self.session.settle(&self.borrower.party, &spent);
+        self.done().or_else(|| self.next_turn())
+    }
+
+    fn done(&self) -> Option<Step> {
+        self.dialogue.is_done_with_connection().then_some(Step::Done)
+    }
+
+    /// The client keeps its connection, in a transaction or for good, and may go on at once: what
+    /// it has just had counts as its turn, and if that was too much it has to pause. Refused it is
+    /// only where pausing would not help.
+    fn next_turn(&mut self) -> Option<Step> {
+        let server = self.server.as_mut()?;
+        if !std::mem::replace(&mut server.counted, true) {
+            return None;
+        }
+        server.turn = None;
+        let party = self.session.party(&self.principal);
+        match self.session.admit(&party) {
+            Ok(turn) => {
+                server.turn = Some(turn);
+                None
+            }
+            Err(error) => match error.retry_time() {
+                Some(time) if time <= PAUSE_MAX => Some(Step::Pause(time)),
+                _ => Some(Step::End(error)),
+            },
+        }
     }
 }
 
