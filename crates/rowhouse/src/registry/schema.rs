@@ -4,14 +4,18 @@
 //! Every table of the gateway's own is a [`Step`] here. What the sealed context and `rls apply`
 //! keep in the same schema is theirs, and is not looked at.
 
+use rowhouse_protocol::sqlstate::SqlState;
+
 use crate::upstream::{Connection, UpstreamError};
 
-/// One at a time changes the schema. The number of the lock is any that nobody else uses; somebody
-/// who holds it all the same makes the change fail, and not wait for ever.
+/// One at a time changes the schema. The number of the lock is any that nobody else uses.
 const BEGIN: &str = "
     begin;
-    set local lock_timeout = '5s';
+    set local lock_timeout = '2s';
     select pg_catalog.pg_advisory_xact_lock(8317265190412)";
+/// Tenants' SQL may be in the same database, and take advisory locks for fun. Then the catalog's
+/// own locks decide: of two who make the same at once, one fails and has to come again.
+const BEGIN_ALL_THE_SAME: &str = "rollback; begin; set local lock_timeout = '5s'";
 /// The table of steps, made before the first of them. Who may not make it is told by PostgreSQL.
 const GROUND: &str = "
     create schema if not exists rowhouse;
@@ -51,7 +55,12 @@ pub async fn bring_up_to_date(connection: &mut Connection) -> Result<(), Upstrea
     if version(connection).await? >= STEPS.len() {
         return Ok(());
     }
-    connection.query_text(BEGIN).await?;
+    match connection.query_text(BEGIN).await {
+        Err(UpstreamError::Server(error)) if error.code == SqlState::LOCK_NOT_AVAILABLE => {
+            connection.query_text(BEGIN_ALL_THE_SAME).await?
+        }
+        begun => begun?,
+    };
     // Somebody else may have done it while the lock was waited for.
     let there = version(connection).await?;
     if there < STEPS.len() {

@@ -33,6 +33,9 @@ fn nothing_is_left_whoever_is_killed(_: &Stand) {
     let folder = Folder::new("cluster");
     let (mut dev, cluster) = start(folder.path(), &["--no-demo"], &folder);
     cluster.address.query("postgres", "create table kept as select 42 as answer");
+    let list = ["tenant", "list", "--data-dir"];
+    let listed = process::run(rowhouse().args(list).arg(folder.path()));
+    assert_eq!(listed.stdout, b"no tenants\n", "there is a registry: {listed:?}");
 
     let refused = process::run(command(folder.path(), &[]).arg("--no-demo"));
     assert_one_line(&refused, "another rowhouse uses ");

@@ -110,9 +110,15 @@ fn what_is_refused(stand: &Stand) {
     assert_eq!(roll.shown("7")["limits"], json!({}));
 }
 
-/// Nobody has made the schema yet, and everybody tries to.
+/// Nobody has made the schema yet: somebody in the way holds the lock that is taken for it; then
+/// everybody tries to at once.
 fn the_first_ones_come_at_once(stand: &Stand) {
     let roll = Roll::new(stand, "roll_first");
+    let mut holder = roll.direct();
+    holder.query("select pg_advisory_lock(8317265190412)");
+    roll.done(&["list"]);
+    roll.direct().query("drop schema rowhouse cascade");
+    drop(holder);
     std::thread::scope(|scope| {
         let adding: Vec<_> = (0..6)
             .map(|number| {
