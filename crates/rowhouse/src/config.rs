@@ -5,12 +5,15 @@
 //! puts the sections together; only values that passed land here.
 
 mod admission;
+mod auth_query;
 mod certificate;
+mod client_certificates;
 mod command_login;
 mod credentials;
 mod database_url;
 mod doors;
 mod end_point;
+mod grant;
 mod issuers;
 mod key_sets;
 mod load;
@@ -25,6 +28,7 @@ mod servers;
 mod sts;
 mod suggest;
 mod tokens;
+mod users;
 mod values;
 mod wire;
 
@@ -36,13 +40,16 @@ use std::time::Duration;
 use hyper::Uri;
 use rowhouse_data_api::result::RecordsFormat;
 use rowhouse_rls::Code;
-use rowhouse_tenancy::ids::{SettingName, TenantId};
+use rowhouse_tenancy::ids::SettingName;
 use rowhouse_tenancy::jwt;
 use rowhouse_tenancy::secret::Secret;
 
 pub use admission::{Admission, Mode};
+pub use auth_query::AuthQuery;
 pub use certificate::{ALPN_HTTP2, ALPN_POSTGRESQL, Tls};
+pub use client_certificates::ClientAuth;
 pub use command_login::command_login;
+pub use grant::Grant;
 pub use load::{DEFAULT_FILE, Loaded, load};
 pub use problem::{Place, Problem};
 pub use reader::reference::escape as escape_references;
@@ -54,8 +61,9 @@ pub use rowhouse_tenancy::quantity::{parse_duration, write_duration};
 pub use seal::Seal;
 pub use seal_keys::{SealKeys, SealKeysError, StoredKey};
 pub use sts::Sts;
+pub use users::{CertificateName, DEV_PASSWORDS, User};
 pub use values::Values;
-pub use wire::{ChannelBinding, DEV_PASSWORDS, User, Wire};
+pub use wire::{ChannelBinding, Wire};
 
 /// The access keys of `rowhouse dev`: an `app` principal and an `admin` principal. Everybody knows
 /// them, so they work on loopback only.
@@ -359,18 +367,7 @@ pub struct AccessKey {
     /// The secret access key.
     pub secret: Secret,
     /// What its holder may choose.
-    pub grants: AccessKeyGrant,
-}
-
-/// What the holder of an access key is.
-#[derive(Debug, Clone)]
-pub enum AccessKeyGrant {
-    /// A trusted application that picks the tenant itself.
-    App,
-    /// An operator; subject to the database role only.
-    Admin,
-    /// One tenant, for good.
-    Tenant(TenantId),
+    pub grants: Grant,
 }
 
 /// Where to connect and as whom.

@@ -82,6 +82,8 @@ pub enum Kind {
     SessionIdle,
     /// A client's password is wrong.
     Password,
+    /// Too many passwords from the client's address were wrong.
+    TooManyFailures,
     /// The gateway is stopping; nothing ran.
     ShuttingDown,
     /// The client left before its answer; what it had sent may have run.
@@ -153,6 +155,7 @@ impl Kind {
             }
             Kind::SessionIdle => (SqlState::IDLE_SESSION_TIMEOUT, Exception::DatabaseError),
             Kind::Password => (SqlState::INVALID_PASSWORD, Exception::AccessDenied),
+            Kind::TooManyFailures => (SqlState::INVALID_AUTHORIZATION, Exception::AccessDenied),
             Kind::ShuttingDown => (SqlState::ADMIN_SHUTDOWN, Exception::ServiceUnavailable),
             Kind::ClientGone => (SqlState::CONNECTION_FAILURE, Exception::BadRequest),
             Kind::Internal => (SqlState::INTERNAL_ERROR, Exception::InternalServerError),
@@ -160,7 +163,7 @@ impl Kind {
     }
 
     /// Every kind, for the test that walks the table.
-    pub const ALL: [Kind; 37] = [
+    pub const ALL: [Kind; 38] = [
         Kind::Identity,
         Kind::Signature,
         Kind::TokenExpired,
@@ -195,6 +198,7 @@ impl Kind {
         Kind::TransactionIdle,
         Kind::SessionIdle,
         Kind::Password,
+        Kind::TooManyFailures,
         Kind::ShuttingDown,
         Kind::ClientGone,
         Kind::Internal,

@@ -16,7 +16,7 @@ use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -38,7 +38,7 @@ use crate::config::Config;
 use crate::error::{Error, Kind};
 use crate::identity::{ClaimedKey, Credential, Identity, Service, credential, now_unix};
 use crate::jwks::Keys;
-use crate::net::Phase;
+use crate::net::{Phase, Seat, Seated};
 use crate::observe::{Answered, Event, Observer, Spent};
 use crate::session::Session;
 
@@ -127,14 +127,23 @@ impl Door {
 
     /// Takes a client in, or closes on it when too many are there.
     fn admit(self: &Rc<Self>, stream: TcpStream, phase: watch::Receiver<Phase>) {
-        let Some(seat) = Seat::take(self) else { return };
-        self.observer.emit(&Event::Accepted);
-        let guest = Guest(seat);
+        let Some(seat) = self.seat() else { return };
+        let seated = Seated::new(seat, &self.observer);
         let door = Rc::clone(self);
         tokio::task::spawn_local(async move {
             connection::serve(door, stream, phase).await;
-            drop(guest);
+            drop(seated);
         });
+    }
+
+    /// One of `http.connections_max`, if there is one.
+    fn seat(&self) -> Option<Seat> {
+        let (seat, others) = Seat::take(&self.clients);
+        if others < self.config.http.connections_max {
+            return Some(seat);
+        }
+        self.observer.emit(&Event::TurnedAway);
+        None
     }
 
     /// One request, from its head to its answer. A client that leaves meanwhile ends it half-way;
@@ -342,36 +351,6 @@ impl Drop for Report<'_> {
             let failed = Some((&gone, gone.fault().exception.name()));
             self.emit(&self.door.request_ids.next(), CLIENT_GONE_STATUS, failed, 0);
         }
-    }
-}
-
-/// One of `http.connections_max`, given back however it ends.
-struct Seat(Rc<Door>);
-
-impl Seat {
-    /// Takes one, if there is one.
-    fn take(door: &Rc<Door>) -> Option<Seat> {
-        let seat = Seat(Rc::clone(door));
-        if door.clients.fetch_add(1, Ordering::Relaxed) < door.config.http.connections_max {
-            return Some(seat);
-        }
-        door.observer.emit(&Event::TurnedAway);
-        None
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.clients.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A client connection that is counted until it ends.
-struct Guest(Seat);
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        self.0.0.observer.emit(&Event::Closed);
     }
 }
 

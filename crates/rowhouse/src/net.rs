@@ -4,6 +4,7 @@
 mod client;
 mod paced;
 mod roots;
+mod seat;
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use tokio_rustls::client::TlsStream;
 pub use client::ClientStream;
 pub use paced::{Pace, PaceLimits, PacedStream};
 pub use roots::{read_roots, system_roots};
+pub use seat::{Seat, Seated};
 
 /// Connections the kernel may queue for one listener before it refuses more.
 const LISTEN_BACKLOG: i32 = 1024;

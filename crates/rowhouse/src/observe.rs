@@ -64,7 +64,7 @@ pub enum Event<'a> {
     Closed,
     /// A client was turned away because too many are connected.
     TurnedAway,
-    /// A client and the HTTP door did not come to terms about TLS.
+    /// A client and a door did not come to terms about TLS.
     HandshakeFailed {
         /// Why.
         reason: &'a dyn fmt::Display,
@@ -277,6 +277,7 @@ pub fn outcome(error: Option<&Error>) -> &'static str {
         | Kind::SessionUnknown
         | Kind::Password => "identity",
         Kind::TenantRefused => "tenant_refused",
+        Kind::TooManyFailures => "throttled",
         Kind::Forbidden | Kind::ContextProtected => "forbidden",
         Kind::Sql => "sql",
         Kind::StatementTimeout => "timeout",

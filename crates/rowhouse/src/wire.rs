@@ -5,7 +5,9 @@
 
 mod console;
 mod entrance;
+mod guesses;
 mod handshake;
+mod lookup;
 mod proof;
 
 use std::cell::RefCell;
@@ -13,7 +15,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -23,10 +25,12 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::jwks::Keys;
-use crate::net::Phase;
+use crate::net::{Phase, Seat, Seated};
 use crate::observe::{Event, Observer};
 use crate::session::{Cancels, Session};
+use guesses::Guesses;
 use handshake::Greeting;
+use lookup::Lookups;
 
 /// A pause after `accept` failed, for want of file descriptors mostly: without it the loop would
 /// spin.
@@ -45,6 +49,8 @@ pub struct Door {
     /// Client connections over all shards.
     clients: Arc<AtomicUsize>,
     cancels: Cancels,
+    guesses: Arc<Guesses>,
+    lookups: Lookups,
     nobody: [u8; NOBODY_SECRET_LEN],
     steering: Steering,
 }
@@ -69,6 +75,8 @@ pub struct Shared {
     pub clients: Arc<AtomicUsize>,
     /// How they cancel.
     pub cancels: Cancels,
+    /// Whose passwords were wrong.
+    guesses: Arc<Guesses>,
     /// What the salts of users are made of that there are not: the same at every shard.
     nobody: [u8; NOBODY_SECRET_LEN],
     steering: Steering,
@@ -93,7 +101,7 @@ impl Door {
         shared: Shared,
         keys: Keys,
     ) -> Rc<Door> {
-        let Shared { clients, cancels, nobody, steering } = shared;
+        let Shared { clients, cancels, guesses, nobody, steering } = shared;
         Rc::new(Door {
             identity: Identity::new(Arc::clone(&config), keys),
             tls: RefCell::new(Greeting::of(&config)),
@@ -102,6 +110,8 @@ impl Door {
             observer,
             clients,
             cancels,
+            guesses,
+            lookups: Lookups::new(),
             nobody,
             steering,
         })
@@ -113,6 +123,7 @@ impl Door {
         self.identity.renew(Arc::clone(config), keys);
         self.tls.replace(Greeting::of(config));
         self.config.replace(Arc::clone(config));
+        self.lookups.forget();
     }
 
     /// Whether operators find the console under this name.
@@ -145,40 +156,20 @@ impl Door {
     /// there is no room for more.
     fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, phase: watch::Receiver<Phase>) {
         let max = self.config.borrow().wire.connections_max;
-        let others = self.clients.fetch_add(1, Ordering::Relaxed);
-        let seat = Seat(Rc::clone(self));
+        let (seat, others) = Seat::take(&self.clients);
         if others >= max.saturating_add(OVER_MAX) {
             self.observer.emit(&Event::TurnedAway);
             return;
         }
-        self.observer.emit(&Event::Accepted);
-        let guest = Guest(seat);
+        let seated = Seated::new(seat, &self.observer);
         let arrival = entrance::Arrival { peer, crowded: others >= max };
         let door = Rc::clone(self);
         tokio::task::spawn_local(async move {
             entrance::serve(door, stream, arrival, phase).await;
-            drop(guest);
+            drop(seated);
         });
     }
 }
 
 /// Clients beyond the limit that are told so, or may cancel; more are closed on without a word.
 const OVER_MAX: usize = 64;
-
-/// One of `wire.connections_max`, given back however it ends.
-struct Seat(Rc<Door>);
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.clients.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A client connection that is counted until it ends.
-struct Guest(Seat);
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        self.0.0.observer.emit(&Event::Closed);
-    }
-}

@@ -17,7 +17,7 @@ use crate::wire::ReloadRequest;
 
 /// What is followed without a restart: who callers are, what new connections are met with, and how
 /// much is logged. Keys and whole sections.
-pub const FOLLOWED: [&str; 16] = [
+pub const FOLLOWED: [&str; 26] = [
     "admission",
     "tier",
     "http.tls_certificate_file",
@@ -27,6 +27,16 @@ pub const FOLLOWED: [&str; 16] = [
     "wire.tls_key_file",
     "wire.tls_min_version",
     "wire.channel_binding",
+    "wire.tls_client_auth",
+    "wire.tls_client_ca_file",
+    "wire.tls_client_crl_file",
+    "wire.failed_logins_max",
+    "wire.auth_query",
+    "wire.auth_query_secret",
+    "wire.auth_query_database",
+    "wire.auth_query_ttl",
+    "wire.auth_users_principal",
+    "wire.auth_users_secret",
     "user",
     "aws.region",
     "access_key",

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use simple_asn1::ASN1Block;
+use tokio_rustls::rustls::server::NoServerSessionStorage;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, InconsistentKeys, ServerConfig, SupportedProtocolVersion};
 
@@ -47,8 +49,14 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// The TLS keys of a door. `None`: no TLS, or a problem.
-pub fn tls(section: &Section<'_>, now: Timestamp, alpn: &[&[u8]]) -> Option<Tls> {
+/// The TLS keys of a door, and who judges the certificates of its clients, if they are asked for.
+/// `None`: no TLS, or a problem.
+pub fn tls(
+    section: &Section<'_>,
+    now: Timestamp,
+    alpn: &[&[u8]],
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+) -> Option<Tls> {
     let certificate_file = section.text(CERTIFICATE);
     let key_file = section.text(KEY);
     let versions = section.word("tls_min_version", &[("1.2", TLS12_TOO), ("1.3", TLS13_ONLY)]);
@@ -71,11 +79,20 @@ pub fn tls(section: &Section<'_>, now: Timestamp, alpn: &[&[u8]]) -> Option<Tls>
     let validity = chain.first().and_then(|certificate| validity(certificate));
     warn_of_dates(section, validity, now);
     let end_point = chain.first().and_then(|certificate| end_point::hash(certificate));
-    let mut server = ServerConfig::builder_with_protocol_versions(versions?)
-        .with_no_client_auth()
-        .with_single_cert(chain, key?)
-        .map_err(|error| report(section, &error))
-        .ok()?;
+    let knows_clients = clients.is_some();
+    let server = ServerConfig::builder_with_protocol_versions(versions?);
+    let server = match clients {
+        Some(clients) => server.with_client_cert_verifier(clients),
+        None => server.with_no_client_auth(),
+    };
+    let mut server =
+        server.with_single_cert(chain, key?).map_err(|error| report(section, &error)).ok()?;
+    if knows_clients {
+        // A session that is taken up again does not show its certificate again, which may be over
+        // or revoked by then.
+        server.session_storage = Arc::new(NoServerSessionStorage {});
+        server.send_tls13_tickets = 0;
+    }
     server.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     Some(Tls { server: Arc::new(server), expires: validity.map(|(_, until)| until), end_point })
 }

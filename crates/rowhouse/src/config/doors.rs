@@ -41,7 +41,7 @@ pub fn http(section: &Section<'_>) -> Http {
         body_timeout: section.duration("body_timeout", SHORTEST..=LONGEST),
         write_timeout: section.duration("write_timeout", SHORTEST..=LONGEST),
         http2_streams_max: section.integer("http2_streams_max", 1..=STREAMS_MAX),
-        tls: certificate::tls(section, Timestamp::now(), &ALPN_HTTP),
+        tls: certificate::tls(section, Timestamp::now(), &ALPN_HTTP, None),
     }
 }
 

@@ -9,7 +9,7 @@ use super::reader::{Findings, Reader, Section};
 use super::values::Values;
 use super::{
     Config, admission, credentials, doors, issuers, registry, role_secret, seal, servers, sts,
-    tokens, wire,
+    tokens, users, wire,
 };
 
 /// The commented default file; what a configuration leaves out is taken from it.
@@ -89,13 +89,12 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
         file.section("registry", |section| registry::registry(section, &resources, &secrets));
     let mut door = file.section("wire", |section| wire::wire(section, &resources, &secrets));
     let mut names = BTreeSet::new();
-    let users =
-        file.sections("user", |section| wire::user(section, door.listen, &secrets, &mut names));
+    let users = file.sections("user", |section| users::user(section, &door, &secrets, &mut names));
 
     demand(file, "resource", &resources, "add a [[resource]], which callers ask for");
     demand(file, "secret", &secrets, "add a [[secret]], the role that statements run as");
     let no_issuer = jwt.issuer.is_none() && others.is_empty() && !file.has("jwt");
-    if access_keys.is_empty() && users.is_empty() && no_issuer {
+    if access_keys.is_empty() && users.is_empty() && door.auth_query.is_none() && no_issuer {
         let message = "nobody could prove who they are: add an [[access_key]] or an [[issuer]]";
         file.problem("access_key", message);
     }

@@ -1,23 +1,17 @@
-//! The PostgreSQL door and its users.
+//! The PostgreSQL door.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rowhouse_protocol::scram::server::Verifier;
-use rowhouse_tenancy::ids::{RoleName, TenantId};
-use rowhouse_tenancy::principal::Principal;
 
+use super::auth_query::{AuthQuery, auth_query};
 use super::certificate::{self, ALPN_POSTGRESQL};
+use super::client_certificates::{ClientAuth, client_certificates};
 use super::doors::{LONGEST, SHORTEST, address};
 use super::reader::Section;
-use super::reader::secret::PASSWORD;
-use super::{PrincipalKind, Resource, RoleSecret, Tls};
+use super::{PrincipalKind, Resource, RoleSecret, Tls, User};
 
-/// The passwords of the users of `rowhouse dev`, which everybody knows, so they work on loopback
-/// only.
-pub const DEV_PASSWORDS: [&str; 2] = ["app_user", "TestPW123!"];
 /// PostgreSQL itself takes no message above 1 GiB.
 const MESSAGE_BYTES_MAX: u64 = 1 << 30;
 
@@ -48,11 +42,17 @@ pub struct Wire {
     pub resource: String,
     /// The secret of clients whose password is a JWT. `None`: there are no such clients.
     pub token_secret: Option<String>,
+    /// How users are looked up that have no `[[user]]`. `None`: they are not.
+    pub auth_query: Option<AuthQuery>,
     /// The certificate and its key. `None`: no TLS.
     pub tls: Option<Tls>,
     /// Whether passwords are bound to the channel.
     pub channel_binding: ChannelBinding,
-    /// Who has a password of its own.
+    /// Whether clients are asked for a certificate.
+    pub client_auth: ClientAuth,
+    /// Wrong passwords that one address may have in a minute; 0 for any number.
+    pub failed_logins_max: usize,
+    /// Who has a name of their own.
     pub users: Vec<User>,
 }
 
@@ -67,19 +67,6 @@ pub enum ChannelBinding {
     Require,
 }
 
-/// Somebody with a password of its own.
-#[derive(Debug)]
-pub struct User {
-    /// The name that clients give.
-    pub name: String,
-    /// What is kept of the password.
-    pub verifier: Verifier,
-    /// Who it is.
-    pub principal: Principal,
-    /// The secret it uses.
-    pub secret: String,
-}
-
 impl Wire {
     /// Whether this is the name of the console.
     pub fn is_console(&self, database: &str) -> bool {
@@ -88,7 +75,7 @@ impl Wire {
 
     /// Whether anybody could come in. Otherwise the door stays closed.
     pub fn is_open(&self) -> bool {
-        !self.users.is_empty() || self.token_secret.is_some()
+        !self.users.is_empty() || self.token_secret.is_some() || self.auth_query.is_some()
     }
 }
 
@@ -122,8 +109,12 @@ pub fn wire(
     if let Some(arn) = &token_secret {
         check_secret(section, "token_secret", arn, PrincipalKind::Tenant, secrets);
     }
+    let resource = resource.or_else(first).unwrap_or_default();
+    let named = resources.iter().flatten().find(|named| named.arn == resource);
+    let auth_query = auth_query(section, named, secrets);
     let binding = channel_binding(section);
-    let tls = certificate::tls(section, Timestamp::now(), &[ALPN_POSTGRESQL]);
+    let (client_auth, judge) = client_certificates(section);
+    let tls = certificate::tls(section, Timestamp::now(), &[ALPN_POSTGRESQL], judge);
     check_binding(section, binding, tls.as_ref());
     Wire {
         listen,
@@ -136,10 +127,13 @@ pub fn wire(
         console_database,
         message_bytes_max: section.size("message_bytes_max", 1024..=MESSAGE_BYTES_MAX),
         prepared_bytes_max: section.size("prepared_bytes_max", 1024..=MESSAGE_BYTES_MAX),
-        resource: resource.or_else(first).unwrap_or_default(),
+        resource,
         token_secret,
+        auth_query,
         tls,
         channel_binding: binding,
+        client_auth,
+        failed_logins_max: section.integer("failed_logins_max", 0..=1_000_000),
         users: Vec::new(),
     }
 }
@@ -172,73 +166,8 @@ fn check_binding(section: &Section<'_>, binding: ChannelBinding, tls: Option<&Tl
     }
 }
 
-/// One `[[user]]`. The passwords of `rowhouse dev` are public, so they are for loopback only.
-pub fn user(
-    section: &Section<'_>,
-    listen: SocketAddr,
-    secrets: &[Option<RoleSecret>],
-    names: &mut BTreeSet<String>,
-) -> Option<User> {
-    let name = section.required_text("name");
-    section.unique("name", &name, names);
-    let password = section.required_secret(&PASSWORD);
-    let kinds = [PrincipalKind::Tenant, PrincipalKind::App, PrincipalKind::Admin];
-    let kind = section.word("principal", &kinds.map(|kind| (kind.as_str(), kind)));
-    let tenant = section.text("tenant");
-    let secret = section.required_text("secret");
-
-    if let Err(error) = RoleName::parse(&name) {
-        section.problem("name", error.to_string());
-    }
-    if kind.is_none() && !section.has("principal") {
-        section.problem("principal", "is needed: \"tenant\", \"app\" or \"admin\"");
-    }
-    let public = password.as_ref().is_some_and(|own| DEV_PASSWORDS.contains(&own.expose()));
-    if public && !listen.ip().is_loopback() {
-        let message = "is a password of `rowhouse dev`, which everybody knows: make one of your \
-                       own, or let wire.listen be a loopback address";
-        section.problem(PASSWORD.inline, message);
-    }
-    let kind = kind?;
-    check_secret(section, "secret", &secret, kind, secrets);
-    let principal = principal(section, kind, &name, tenant.as_deref())?;
-    let password = password?;
-    let verifier = Verifier::parse(password.expose());
-    let verifier = verifier.or_else(|| Verifier::of_password(password.expose()));
-    if verifier.is_none() {
-        section.problem(PASSWORD.inline, "cannot be used for SCRAM-SHA-256: choose another");
-    }
-    Some(User { name, verifier: verifier?, principal, secret })
-}
-
-fn principal(
-    section: &Section<'_>,
-    kind: PrincipalKind,
-    name: &str,
-    tenant: Option<&str>,
-) -> Option<Principal> {
-    match (kind, tenant) {
-        (PrincipalKind::Tenant, None) => {
-            section.problem("tenant", "is needed: the tenant that this user is for");
-            None
-        }
-        (PrincipalKind::Tenant, Some(text)) => match TenantId::parse(text) {
-            Ok(tenant) => Some(Principal::for_tenant(tenant, name)),
-            Err(error) => {
-                section.problem("tenant", error.to_string());
-                None
-            }
-        },
-        (_, Some(_)) => {
-            section.problem("tenant", "is for principal = \"tenant\" only: take it out");
-            None
-        }
-        (PrincipalKind::App, None) => Some(Principal::for_app(name)),
-        (PrincipalKind::Admin, None) => Some(Principal::for_admin(name)),
-    }
-}
-
-fn check_secret(
+/// A secret that is named must be there, and for principals of this kind.
+pub fn check_secret(
     section: &Section<'_>,
     key: &str,
     arn: &str,

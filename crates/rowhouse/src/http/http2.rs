@@ -25,7 +25,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::connection::{HEAD_BYTES_MAX, closing};
-use super::{Door, Phase, Seat};
+use super::{Door, Phase};
 use crate::net::{ClientStream, Pace};
 use answer::{Answer, Unsent};
 
@@ -143,7 +143,7 @@ impl Client {
         mut open: Open,
     ) -> Response<Answer> {
         // The first has the seat of its connection.
-        let seat = if open.alone { None } else { Some(Seat::take(&self.door)) };
+        let seat = if open.alone { None } else { Some(self.door.seat()) };
         let response: Response<Full<Bytes>> = match seat {
             Some(None) => self.door.turn_away(),
             None | Some(Some(_)) => {

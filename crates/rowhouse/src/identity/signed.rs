@@ -11,7 +11,6 @@ use rowhouse_tenancy::sigv4::{self, Authorization, SignedRequest};
 use rowhouse_tenancy::sts::{Refusal, Session};
 
 use super::Identity;
-use crate::config::{AccessKey, AccessKeyGrant};
 use crate::error::Error;
 
 /// The services that a signature can be made for: the name in its scope.
@@ -60,7 +59,11 @@ impl Identity {
             let known = config.access_keys.iter().find(|key| key.id == id);
             let key = known.ok_or_else(|| Error::signature("unknown access key id"))?;
             let secret = key.secret.clone();
-            return Ok(ClaimedKey { principal: principal(key), secret, session: None });
+            return Ok(ClaimedKey {
+                principal: key.grants.principal(&key.id),
+                secret,
+                session: None,
+            });
         };
         if session_tokens.next().is_some() {
             return Err(Error::signature("more than one session token"));
@@ -105,13 +108,5 @@ pub(super) fn refused(refusal: Refusal) -> Error {
     match refusal {
         Refusal::Expired(_) => Error::expired_session(refusal),
         _ => Error::unknown_session(refusal),
-    }
-}
-
-fn principal(key: &AccessKey) -> Principal {
-    match &key.grants {
-        AccessKeyGrant::App => Principal::for_app(&key.id),
-        AccessKeyGrant::Admin => Principal::for_admin(&key.id),
-        AccessKeyGrant::Tenant(tenant) => Principal::for_tenant(tenant.clone(), &key.id),
     }
 }

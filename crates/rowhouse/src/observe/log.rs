@@ -167,7 +167,9 @@ fn write_conversed(event: &Event<'_>) {
         }
         Event::LoggedIn { user, database, error: Some(error), .. } => {
             let cause = error.cause().unwrap_or("-");
-            info!(user, database, sqlstate = %error.sqlstate(), %error, cause, "login refused");
+            // Written as a text: the name in it is anybody's, and may hold the end of a line.
+            let (sqlstate, error) = (error.sqlstate(), error.to_string());
+            info!(user, database, %sqlstate, error, cause, "login refused");
         }
         Event::Conversed(conversed) => {
             let principal = Some(conversed.principal);

@@ -3,7 +3,7 @@
 //!
 //! <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP>
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
@@ -46,8 +46,8 @@ pub struct Arrival {
 pub struct Entering {
     pub(super) stream: ClientStream,
     pub(super) incoming: BytesMut,
-    /// It is on this machine.
-    nearby: bool,
+    /// From where it comes.
+    pub(super) address: IpAddr,
     /// What the handshake of TLS has settled, if there was one.
     pub(super) channel: Option<Channel>,
 }
@@ -356,12 +356,8 @@ async fn refuse(entering: &mut Entering, error: &Error) {
 
 impl Entering {
     fn plain(stream: ClientStream, arrival: Arrival) -> Entering {
-        Entering {
-            stream,
-            incoming: BytesMut::new(),
-            nearby: arrival.peer.ip().is_loopback(),
-            channel: None,
-        }
+        let address = arrival.peer.ip();
+        Entering { stream, incoming: BytesMut::new(), address, channel: None }
     }
 
     fn over_tls((stream, channel): (ClientStream, Channel), arrival: Arrival) -> Entering {
@@ -370,7 +366,7 @@ impl Entering {
 
     /// Whether nobody else hears what is said.
     pub(super) fn is_private(&self) -> bool {
-        self.nearby || self.channel.is_some()
+        self.address.is_loopback() || self.channel.is_some()
     }
 
     /// The next packet without a tag. `None`: it is none, or the client is gone.

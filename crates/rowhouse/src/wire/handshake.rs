@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rowhouse_tenancy::certificate::{self, Names};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::{ALPN_POSTGRESQL, Config};
@@ -30,6 +31,8 @@ pub enum Asked {
 pub struct Channel {
     /// What a password may be bound to.
     pub end_point: Option<Arc<[u8]>>,
+    /// Whom the client's own certificate is for, which leads to an authority that the door trusts.
+    pub certificate: Option<Names>,
 }
 
 impl Greeting {
@@ -59,7 +62,10 @@ impl Greeting {
             failed(&"it began with TLS and has not named PostgreSQL's protocol in ALPN");
             return None;
         }
-        let channel = Channel { end_point: self.end_point };
+        let certificate = connection.peer_certificates().and_then(<[_]>::first);
+        // One that cannot be read is for nobody.
+        let certificate = certificate.map(|der| certificate::names(der).unwrap_or_default());
+        let channel = Channel { end_point: self.end_point, certificate };
         Some((ClientStream::Tls(Box::new(stream)), channel))
     }
 }

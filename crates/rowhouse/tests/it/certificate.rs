@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
 use crate::folder::Folder;
@@ -70,11 +70,29 @@ pub fn client(
     protocols: &[&str],
     versions: &[&'static SupportedProtocolVersion],
 ) -> Arc<ClientConfig> {
+    client_with(authority, protocols, versions, None)
+}
+
+/// The same with `NAME.crt` and `NAME.key` of a folder as its own.
+pub fn client_with(
+    authority: &PathBuf,
+    protocols: &[&str],
+    versions: &[&'static SupportedProtocolVersion],
+    own: Option<(&Folder, &str)>,
+) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(authority).unwrap()).unwrap();
-    let mut config = ClientConfig::builder_with_protocol_versions(versions)
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config =
+        ClientConfig::builder_with_protocol_versions(versions).with_root_certificates(roots);
+    let mut config = match own {
+        None => config.with_no_client_auth(),
+        Some((folder, name)) => {
+            let file = |kind: &str| folder.file(&format!("{name}.{kind}"));
+            let chain = vec![CertificateDer::from_pem_file(file("crt")).unwrap()];
+            let key = PrivateKeyDer::from_pem_file(file("key")).unwrap();
+            config.with_client_auth_cert(chain, key).unwrap()
+        }
+    };
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     Arc::new(config)
 }

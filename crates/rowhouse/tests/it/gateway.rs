@@ -168,7 +168,10 @@ pub fn configuration(server: &Address) -> String {
         ));
     }
     let arn = person::secret("app_user");
-    text.push_str(&format!("[wire]\nlisten = '127.0.0.1:0'\ntoken_secret = '{arn}'\n"));
+    text.push_str(&format!(
+        "[wire]\nlisten = '127.0.0.1:0'\ntoken_secret = '{arn}'\n\
+         failed_logins_max = 0\n"
+    ));
     for (name, principal, secret) in WIRE_USERS {
         let arn = person::secret(secret);
         text.push_str(&format!(

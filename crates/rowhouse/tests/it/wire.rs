@@ -1,18 +1,27 @@
 //! The PostgreSQL door: what drivers do with it, and what strangers try.
 
+mod certificates;
 pub mod client;
 mod commits;
 mod console;
 mod extended;
+mod guesses;
 mod hostile;
 mod limits;
+mod lookups;
+mod renewed;
 mod restarts;
 mod scripts;
 mod sealed;
 mod secure;
 mod walls;
 
+use std::time::Duration;
+
 use crate::case::Case;
+
+/// Longer than anything here takes on a busy machine.
+const SOON: Duration = Duration::from_secs(30);
 
 /// The trials.
 pub fn cases() -> Vec<Case> {
@@ -27,6 +36,10 @@ pub fn cases() -> Vec<Case> {
         secure::cases(),
         sealed::cases(),
         console::cases(),
+        certificates::cases(),
+        guesses::cases(),
+        lookups::cases(),
+        renewed::cases(),
     ];
     suites.into_iter().flatten().collect()
 }

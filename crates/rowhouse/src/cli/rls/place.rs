@@ -191,10 +191,13 @@ impl Configured {
     }
 
     /// The secrets that callers of a kind share. One that a `[[user]]` of the kind has is its own,
-    /// unless there are no others.
+    /// and so is the one that users are looked up by, unless there are no others.
     fn secrets_of(&self, kind: PrincipalKind) -> Vec<usize> {
         let users = self.config.wire.users.iter().filter(|user| user.principal.kind() == kind);
-        let own: BTreeSet<&str> = users.map(|user| user.secret.as_str()).collect();
+        let mut own: BTreeSet<&str> = users.map(|user| user.secret.as_str()).collect();
+        if let Some(query) = &self.config.wire.auth_query {
+            own.insert(&query.secret);
+        }
         let secrets = self.config.secrets.iter().enumerate();
         let (owned, shared): (Vec<_>, Vec<_>) = secrets
             .filter(|(_, secret)| !secret.per_tenant && secret.principals.contains(&kind))

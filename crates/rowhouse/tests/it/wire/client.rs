@@ -11,6 +11,7 @@ use rowhouse_protocol::backend::{
 };
 use rowhouse_protocol::scram::{ChannelBinding, ScramClient};
 use rowhouse_protocol::{frame, frontend};
+use socket2::{Domain, Socket, Type};
 use tokio_rustls::rustls::{self, ClientConfig, ClientConnection};
 
 use crate::client::socket;
@@ -64,6 +65,14 @@ impl Client {
         let stream = socket(address).unwrap();
         let (incoming, key) = (BytesMut::new(), (0, Vec::new()));
         Client { stream, tls: None, incoming, key, parameters: Vec::new() }
+    }
+
+    /// The same from another address of this machine.
+    pub fn knock_from(source: &str, address: SocketAddr) -> Client {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::new(source.parse().unwrap(), 0).into()).unwrap();
+        socket.connect(&address.into()).unwrap();
+        Client { stream: socket.into(), ..Client::knock(address) }
     }
 
     /// Asks for TLS and shakes hands with `localhost`; why not, if the handshake fails.
@@ -249,7 +258,8 @@ impl Client {
         self.answer(password, binding).expect("closed before anything was proven")
     }
 
-    fn answer(
+    /// The same; none when the door closes before.
+    pub fn answer(
         &mut self,
         password: &str,
         binding: ChannelBinding,

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::BufMut;
 use rowhouse_protocol::backend::{Authentication, ErrorFields, tag};
@@ -10,6 +9,7 @@ use rowhouse_protocol::frontend;
 use rowhouse_protocol::scram::ChannelBinding;
 use tokio_rustls::rustls::{ALL_VERSIONS, ClientConfig};
 
+use super::SOON;
 use super::client::Client;
 use crate::case::{Case, suite};
 use crate::certificate::{self, openssl};
@@ -19,9 +19,6 @@ use crate::reload::{RELOADED, reload};
 use crate::stand::Stand;
 use crate::token;
 use crate::wait;
-
-/// Longer than anything here takes on a busy machine.
-const SOON: Duration = Duration::from_secs(30);
 
 /// The trials.
 pub fn cases() -> Vec<Case> {
@@ -50,13 +47,18 @@ pub struct Secure {
 impl Secure {
     /// Starts one, with more in `[wire]`; `None` where no certificate can be made.
     pub fn start(stand: &Stand, wire: &str) -> Option<Secure> {
+        Secure::start_in(Folder::new("wire-tls"), stand, wire, "")
+    }
+
+    /// The same in a folder with files that it needs, and with more at the end.
+    pub fn start_in(folder: Folder, stand: &Stand, wire: &str, more: &str) -> Option<Secure> {
         if !certificate::can_be_made() {
             return None;
         }
-        let folder = Folder::new("wire-tls");
         let authority = certificate::authority(&folder, "own");
         certificate::server(&folder, "own", "server", "localhost");
-        let gateway = Gateway::serve_text(&text(stand, &folder, wire), &[("POOL__SHARDS", "1")]);
+        let gateway =
+            Gateway::serve_text(&(text(stand, &folder, wire) + more), &[("POOL__SHARDS", "1")]);
         Some(Secure { gateway, folder, authority })
     }
 

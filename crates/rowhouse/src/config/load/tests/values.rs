@@ -4,9 +4,7 @@ use rowhouse_tenancy::seal::{SealKey, SealKeyId};
 use rowhouse_tenancy::sts::RoleArn;
 
 use super::*;
-use crate::config::{
-    AccessKeyGrant, Context, SealKeys, SecretSource, ServerAddress, ServerTls, StoredKey,
-};
+use crate::config::{Context, Grant, SealKeys, SecretSource, ServerAddress, ServerTls, StoredKey};
 
 #[test]
 fn the_environment_wins_over_the_file() {
@@ -113,7 +111,7 @@ fn secrets_come_from_variables_and_files() {
     assert_eq!(password.expose(), "from a file");
     let key = loaded.config.access_keys.first().unwrap();
     assert_eq!(key.secret.expose(), "sixteen characters");
-    assert!(matches!(key.grants, AccessKeyGrant::App));
+    assert!(matches!(key.grants, Grant::App));
 
     let found = problems(&text, &[("KEY_SECRET", "sixteen characters")]);
     assert!(found.starts_with("rowhouse.toml:3: secret[0].password_file: cannot read"), "{found}");
