@@ -36,7 +36,7 @@ pub struct Terms {
     pub tier: Option<TierName>,
     /// Its share where many wait.
     pub weight: u32,
-    /// Requests that may wait at once on one shard.
+    /// Requests that may wait at once.
     pub waiting_max: usize,
     /// Its requests.
     pub rate: Option<Rate>,

@@ -19,7 +19,7 @@ const ONLY_TIER: &str = "standard";
 pub struct Admission {
     /// What becomes of requests beyond a limit.
     pub mode: Mode,
-    /// Requests of one tenant that may wait for connections of one pool at once.
+    /// Requests of one tenant that may wait for connections at once.
     pub waiting_per_tenant_max: usize,
     /// The weight of an application, which stands for many tenants.
     pub app_weight: u32,

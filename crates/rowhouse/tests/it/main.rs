@@ -34,6 +34,7 @@ mod issuers;
 mod leak;
 mod lexing;
 mod life;
+mod limits;
 mod openapi;
 mod person;
 mod postgres;
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
         leak::cases(),
         lexing::cases(),
         life::cases(),
+        limits::cases(),
         openapi::cases(),
         seeds::cases(),
         registry::cases(),

@@ -2,7 +2,7 @@
 //! gets around it.
 
 mod commands;
-mod ground;
+pub mod ground;
 mod hostile;
 mod outage;
 
