@@ -21,6 +21,7 @@ pub fn cases() -> Vec<Case> {
             ("flush_brings_answers", flush_brings_answers),
             ("forgotten_statements", forgotten_statements),
             ("large_values", large_values),
+            ("known_statements_that_fail", known_statements_that_fail),
         ],
     )
 }
@@ -242,4 +243,27 @@ fn large_values(stand: &Stand) {
         client.ask("select repeat('x', 20000000)").rows[0][0].as_ref().unwrap().len(),
         20_000_000
     );
+}
+
+/// A statement that is told to PostgreSQL once more fails in PostgreSQL's words.
+fn known_statements_that_fail(stand: &Stand) {
+    let gateway = stand.main();
+    let mut client = Client::login(&gateway, "one", "it");
+    client.send(|buf| {
+        parse(buf, "known", "select distinct tenant from note", &[]).unwrap();
+        sync(buf);
+    });
+    assert_eq!(client.reply().order, "1Z");
+    let run = |client: &mut Client| {
+        client.send(|buf| {
+            bind(buf, "", "known", &[]).unwrap();
+            execute(buf, "", 0).unwrap();
+            sync(buf);
+        });
+        client.reply().shown()
+    };
+    client.ask("begin; select 1 / 0");
+    assert!(run(&mut client).starts_with("25P02 current transaction is aborted"));
+    client.ask("rollback");
+    assert_eq!(run(&mut client), "tenant_1");
 }

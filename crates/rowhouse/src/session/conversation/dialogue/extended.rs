@@ -183,7 +183,7 @@ impl Dialogue {
             return Ok(());
         }
         self.write_parse(statement)?;
-        self.expect(Reply::Parse(None), true);
+        self.expect(Reply::Parse(Some(Rc::clone(&statement.confirmed))), true);
         self.unnamed = Some(Rc::clone(statement));
         Ok(())
     }

@@ -64,6 +64,10 @@ impl Dialogue {
     fn hear_frame(&mut self, tag_byte: u8, frame: &Bytes) -> Result<(), Error> {
         match tag_byte {
             tag::NOTICE_RESPONSE => {
+                // The next statement of the text gives it, and not the commit.
+                if matches!(self.expected.front(), Some(Expected { reply: Reply::Query(_), .. })) {
+                    self.tell_completion();
+                }
                 self.tell_report(frame);
                 return Ok(());
             }
@@ -175,6 +179,8 @@ impl Dialogue {
                 self.error = Some(error.sqlstate());
                 write_error(&mut self.to_client, Severity::Error, &error);
             }
+            // The client's own statement, told to PostgreSQL again.
+            Some(Expected { reply: Reply::Parse(Some(_)), .. }) => self.tell_report(frame),
             // Behind it there may be a Query, which PostgreSQL has left out and not answered.
             Some(Expected { reply, ours: true }) if !matches!(reply, Reply::Query(_)) => {
                 self.hear_prologue_error(frame)?;

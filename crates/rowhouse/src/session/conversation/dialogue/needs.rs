@@ -32,6 +32,8 @@ impl Dialogue {
         let body = message.get(HEADER_LEN..).unwrap_or_default();
         let refused = match Request::decode(tag_byte, body) {
             Ok(Request::Query { sql }) => {
+                // As for any simple query.
+                self.prepared.remove("");
                 if let Some(name) = deallocated(sql)
                     && self.prepared.remove(&name).is_some()
                 {

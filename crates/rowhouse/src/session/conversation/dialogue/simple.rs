@@ -17,6 +17,8 @@ use crate::session::conversation::prepared::deallocated;
 
 impl Dialogue {
     pub(super) fn query(&mut self, sql: &str, message: &Bytes) -> Result<(), Error> {
+        // A simple query takes the unnamed statement away, whatever becomes of it.
+        self.prepared.remove("");
         let known = deallocated(sql).filter(|name| self.prepared.get(name).is_some());
         if let Some(name) = known.filter(|_| !self.in_segment) {
             self.prepared.remove(&name);
@@ -38,8 +40,6 @@ impl Dialogue {
                 return Ok(());
             }
         };
-        // A simple query takes the unnamed statement away.
-        self.prepared.remove("");
         self.parts = parts.into();
         if self.parts.is_empty() {
             let between = self.status == TransactionStatus::Idle && !self.in_segment;

@@ -2,6 +2,9 @@
 //! anything.
 #![allow(clippy::panic)]
 
+mod any;
+mod server;
+
 use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
