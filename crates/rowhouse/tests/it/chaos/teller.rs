@@ -17,9 +17,12 @@ use crate::wire::client::{Client, Reply};
 
 /// Attempts to come in, one after the other, before the door counts as closed for good.
 const LOGINS_MAX: u32 = 500;
-/// What is told when there is no connection to PostgreSQL: nothing ran. PostgreSQL itself calls a
-/// password wrong when a line is cut in the middle of the proof (`CheckSASLAuth` in auth-sasl.c).
-const NOT_RUN: [&str; 3] = ["57P03", "53300", "28P01"];
+/// What is told of what was not done: there is no connection to PostgreSQL, or there was one and
+/// what ran on it was rolled back. PostgreSQL itself calls a password wrong when a line is cut in
+/// the middle of the proof (`CheckSASLAuth` in auth-sasl.c).
+const NOT_DONE: [&str; 4] = ["57P01", "57P03", "53300", "28P01"];
+/// What is told of what may have been done.
+const UNKNOWN: &str = "08007";
 
 /// Whose money it moves, and how it comes in.
 #[derive(Debug, Clone)]
@@ -105,7 +108,7 @@ impl Teller {
         for _ in 0..LOGINS_MAX {
             match Client::knock(self.door).enter(&parameters, password) {
                 Some(Ok(client)) => return client,
-                Some(Err(error)) => assert!(NOT_RUN.contains(&error.code.as_str()), "{error}"),
+                Some(Err(error)) => assert!(NOT_DONE.contains(&error.code.as_str()), "{error}"),
                 None => {}
             }
         }
@@ -239,7 +242,7 @@ fn judge(heard: &Heard, transfer: &Transfer, block: bool) -> Ended {
     };
     let outcome = match &reply.error {
         _ if committed => Outcome::Done,
-        Some(error) if !error.is_fatal() => Outcome::Undone,
+        Some(error) if error.code.as_str() != UNKNOWN => Outcome::Undone,
         _ => Outcome::Unknown,
     };
     (outcome, heard.goes_on())
@@ -277,10 +280,10 @@ impl Heard {
         self.whole && !self.reply.error.as_ref().is_some_and(|error| error.is_fatal())
     }
 
-    /// It says that a connection was lost or could not be had, and nothing else.
+    /// It says that a connection was lost or could not be had, and what that means.
     fn check_error(&self) {
         let Some(error) = &self.reply.error else { return };
         let code = error.code.as_str();
-        assert!(error.is_fatal() && code == "08007" || NOT_RUN.contains(&code), "{error}");
+        assert!(error.is_fatal() && code == UNKNOWN || NOT_DONE.contains(&code), "{error}");
     }
 }
