@@ -6,6 +6,7 @@
 
 mod backend;
 mod body;
+mod certificate;
 mod client;
 mod field;
 mod jwks;
@@ -16,6 +17,7 @@ mod sts;
 
 pub use backend::backend;
 pub use body::body;
+pub use certificate::certificate;
 pub use client::client;
 pub use field::field;
 pub use jwks::jwks;
@@ -28,9 +30,10 @@ pub use sts::sts;
 pub type Entry = fn(&[u8]);
 
 /// Every entry by the name of its target and of its folder in the corpus.
-pub const ENTRIES: [(&str, Entry); 9] = [
+pub const ENTRIES: [(&str, Entry); 10] = [
     ("backend", backend),
     ("body", body),
+    ("certificate", certificate),
     ("client", client),
     ("field", field),
     ("jwks", jwks),

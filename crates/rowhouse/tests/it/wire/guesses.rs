@@ -124,7 +124,7 @@ fn who_leaves_has_not_failed(stand: &Stand) {
 
 /// Clients that stop at each step of a login.
 fn logins_that_do_not_end(stand: &Stand) {
-    let settings = [("POOL__SHARDS", "1"), ("WIRE__LOGIN_TIMEOUT", "2s")];
+    let settings = [("POOL__SHARDS", "1"), ("WIRE__LOGIN_TIMEOUT", "5s")];
     let gateway = Gateway::serve(&stand.cluster().address, &settings);
     let begin = |client: &mut Client| {
         let start = [("user", "one"), ("database", "it")];
