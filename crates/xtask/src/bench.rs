@@ -14,6 +14,7 @@ mod bouncer;
 mod cluster;
 mod door;
 mod generator;
+mod idle;
 mod options;
 mod pgbench;
 mod processes;
@@ -40,6 +41,9 @@ const NEIGHBOURS: usize = 64;
 /// Runs the benchmark, prints its tables and writes its JSON.
 pub fn run(root: &Path, arguments: &[String]) -> Outcome {
     let options = Options::parse(arguments)?;
+    if let Part::Idle(count) = options.part {
+        return idle::run(root, &options, count);
+    }
     if cfg!(debug_assertions) {
         return again_as_release(root, arguments);
     }
@@ -47,6 +51,7 @@ pub fn run(root: &Path, arguments: &[String]) -> Outcome {
         Part::Doors => doors(root, &options),
         Part::Sealed => sealed::run(root, &options),
         Part::Wire => wire::run(root, &options),
+        Part::Idle(count) => idle::run(root, &options, count),
     }
 }
 

@@ -194,8 +194,8 @@ impl Session {
     }
 
     /// Talks with a client until it leaves, or has to.
-    pub async fn converse(self: &Rc<Session>, guest: Guest) {
-        let Guest { principal, target, manners, client, incoming, key, about, phase } = guest;
+    pub async fn converse(self: &Rc<Session>, guest: Box<Guest>) {
+        let Guest { principal, target, manners, client, incoming, key, about, phase } = *guest;
         let pool = match self.pool(&target) {
             Ok(pool) => pool,
             Err(error) => {
@@ -280,7 +280,8 @@ impl Conversation {
                 Step::Connection(condition) => {
                     let asked_at = Instant::now();
                     self.presence.wait();
-                    match self.take_connection(condition).await {
+                    // In a box, so that clients that wait for nothing need not hold it.
+                    match Box::pin(self.take_connection(condition)).await {
                         Ok(()) => self.note_connection(),
                         Err(error) => {
                             self.presence.rest();
@@ -415,6 +416,7 @@ impl Conversation {
         self.presence.rest();
         let traces = self.dialogue.traces;
         self.dialogue.end_using();
+        self.dialogue.to_server = BytesMut::new();
         let Some(Server { taken, mut lease, condition, .. }) = self.server.take() else { return };
         if traces.reported {
             taken.note_session_changed();
@@ -454,7 +456,7 @@ impl Conversation {
 
     /// A connection on which nothing is outstanding is rolled back and reset; otherwise it is
     /// cancelled and closed.
-    async fn part(mut self) {
+    async fn part(&mut self) {
         let Some(server) = self.server.take() else { return };
         if self.dialogue.is_at_rest() && server.taken.incoming.is_empty() {
             let Server { taken, mut lease, .. } = server;

@@ -96,8 +96,8 @@ pub async fn serve(
     };
     // Whoever takes too long is told nothing: it may not even be a client of PostgreSQL.
     match entered {
-        Ok(Some(Entered::Guest(guest))) => door.session.converse(*guest).await,
-        Ok(Some(Entered::Operator(operator))) => console::serve(door, *operator).await,
+        Ok(Some(Entered::Guest(guest))) => Box::pin(door.session.converse(guest)).await,
+        Ok(Some(Entered::Operator(operator))) => Box::pin(console::serve(door, *operator)).await,
         Ok(None) | Err(_) => {}
     }
 }

@@ -36,11 +36,13 @@ pub enum Part {
     Sealed,
     /// The PostgreSQL door against PgBouncer.
     Wire,
+    /// Memory of so many idle clients of the PostgreSQL door.
+    Idle(usize),
 }
 
 impl Options {
-    /// `--rounds N --seconds N --connections N,N --json FILE --program FILE`, and `--sealed` or
-    /// `--wire`.
+    /// `--rounds N --seconds N --connections N,N --json FILE --program FILE`, and `--sealed`,
+    /// `--wire` or `--idle N`.
     pub fn parse(arguments: &[String]) -> Outcome<Options> {
         let mut options = Options {
             rounds: ROUNDS,
@@ -69,10 +71,11 @@ impl Options {
                     options.connections = each.collect::<Outcome<Vec<usize>>>()?;
                 }
                 "--json" => options.json = Some(PathBuf::from(value)),
+                "--idle" => options.part = Part::Idle(number()?),
                 "--program" => options.program = Some(PathBuf::from(value)),
                 _ => {
-                    let known =
-                        "--rounds, --seconds, --connections, --json, --program, --sealed, --wire";
+                    let known = "--rounds, --seconds, --connections, --json, --program, \
+                                 --sealed, --wire, --idle";
                     return Err(Failure::usage(format!("no option {name}: there are {known}")));
                 }
             }

@@ -47,6 +47,8 @@ const PROLOGUE_PORTAL: &str = "rowhouse_prologue";
 const NOWHERE: &str = "rowhouse_refused";
 /// What is written and not yet sent, in each direction, before no more is taken in.
 pub const WRITTEN_MAX: usize = 256 * 1024;
+/// Room for what most transactions say, in each direction; it is given back with the connection.
+const WRITTEN_FIRST: usize = 1024;
 /// Answers that are waited for. PostgreSQL holds back some thousand at most before it sends them.
 const EXPECTED_MAX: usize = 16 * 1024;
 
@@ -231,6 +233,8 @@ impl Dialogue {
     /// `lingering`: a Query behind an Execute does not end their transaction.
     pub fn begin_using(&mut self, prologue_unknown: bool, condition: Condition, lingering: bool) {
         self.held = true;
+        self.to_server.reserve(WRITTEN_FIRST);
+        self.to_client.reserve(WRITTEN_FIRST);
         self.lingering = lingering;
         self.said = false;
         self.traces = Traces::default();

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::dialogue::{Next, WRITTEN_MAX};
@@ -84,6 +84,9 @@ impl Conversation {
         progress |= written.map_err(|_| Step::Left)?;
         if let Some(step) = verdict {
             return Err(step);
+        }
+        if self.server.is_none() && self.dialogue.to_client.is_empty() {
+            self.dialogue.to_client = BytesMut::new();
         }
         if missing || self.incoming.len() < READ_AHEAD_MAX {
             progress |= self.read_client(cx)?;
@@ -166,11 +169,31 @@ impl Conversation {
         }
     }
 
+    /// Reads of a client that has no connection and has said nothing. Most clients are silent most
+    /// of the time, and there may be ten thousand of them: nothing is held for what may come.
+    fn read_silent_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Step> {
+        let mut bytes = [0; FIRST_CHUNK];
+        let mut chunk = ReadBuf::new(&mut bytes);
+        match Pin::new(&mut self.client).poll_read(cx, &mut chunk) {
+            Poll::Pending => {
+                self.incoming = BytesMut::new();
+                Ok(false)
+            }
+            Poll::Ready(Ok(())) if !chunk.filled().is_empty() => {
+                self.incoming = BytesMut::from(chunk.filled());
+                Ok(true)
+            }
+            Poll::Ready(_) => Err(Step::Left),
+        }
+    }
+
     fn read_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Step> {
+        if self.incoming.is_empty() && self.server.is_none() {
+            return self.read_silent_client(cx);
+        }
         if self.incoming.is_empty() && self.incoming.capacity() > BUFFER_KEPT_MAX {
             self.incoming = BytesMut::new();
         }
-        // Most clients are silent most of the time, and there may be ten thousand of them.
         let chunk = if self.incoming.is_empty() { FIRST_CHUNK } else { READ_CHUNK };
         self.incoming.reserve(chunk);
         match pin!(self.client.read_buf(&mut self.incoming)).poll(cx) {
