@@ -294,7 +294,7 @@ impl<'a> Report<'a> {
             Ok(body) => {
                 let bytes_out = body.len();
                 let mut response = response::success(&request_id, body);
-                self.tell_limits(&mut response);
+                self.tell_more(&mut response);
                 self.emit(&request_id, response.status().as_u16(), None, bytes_out);
                 response
             }
@@ -302,7 +302,7 @@ impl<'a> Report<'a> {
                 let fault = error.fault();
                 let mut response = response::failure(&request_id, &fault);
                 response::retry_after(&mut response, error.retry_time());
-                self.tell_limits(&mut response);
+                self.tell_more(&mut response);
                 let failed = Some((&error, fault.exception.name()));
                 self.emit(&request_id, response.status().as_u16(), failed, 0);
                 response
@@ -310,8 +310,10 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// How the caller stands with its limits; AWS's SDKs pass unknown headers by.
-    fn tell_limits(&self, response: &mut Response<Full<Bytes>>) {
+    /// Where the time went, and how the caller stands with its limits; AWS's SDKs pass headers by
+    /// that they do not know.
+    fn tell_more(&self, response: &mut Response<Full<Bytes>>) {
+        response::server_timing(response, &self.trace.spent, self.arrived.elapsed());
         let party = self.trace.party.as_ref();
         if let Some((policy, state)) = party.and_then(|party| self.door.session.rate_limit(party)) {
             response::rate_limit(response, &policy, &state);

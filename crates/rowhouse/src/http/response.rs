@@ -9,12 +9,14 @@ use hyper::{Response, StatusCode};
 use rowhouse_data_api::fault::Fault;
 
 use crate::admission::whole_seconds;
+use crate::observe::Spent;
 
 /// What every answer of AWS's services carries.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
@@ -39,6 +41,21 @@ pub fn retry_after(response: &mut Response<Full<Bytes>>, time: Option<Duration>)
     let seconds = time.map(|time| whole_seconds(time).max(1));
     if let Some(seconds) = seconds {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+}
+
+/// Where the time went (W3C Server Timing), in milliseconds: waiting for a connection, in the
+/// database, and all of it from the last byte of the request on.
+pub fn server_timing(response: &mut Response<Full<Bytes>>, spent: &Spent, total: Duration) {
+    let millis = |time: Duration| time.as_secs_f64() * 1e3;
+    let text = format!(
+        "queue;dur={:.3}, db;dur={:.3}, total;dur={:.3}",
+        millis(spent.queue),
+        millis(spent.database),
+        millis(total)
+    );
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        response.headers_mut().insert(SERVER_TIMING, value);
     }
 }
 

@@ -33,6 +33,7 @@ pub fn cases() -> Vec<Case> {
             ("a_reload_changes_them", a_reload_changes_them),
             ("tried_out_in_the_shadow", tried_out_in_the_shadow),
             ("at_the_postgresql_door", at_the_postgresql_door),
+            ("where_the_time_went", where_the_time_went),
         ],
     );
     cases.extend(shares::cases());
@@ -242,6 +243,23 @@ fn tried_out_in_the_shadow(stand: &Stand) {
     assert_eq!(end(), [200, 200]);
     assert!(gateway.metric("rowhouse_refusals_total", "mode=\"shadow\"") >= 4.0);
     assert_eq!(gateway.metric("rowhouse_refusals_total", "mode=\"enforce\""), 0.0);
+}
+
+fn where_the_time_went(stand: &Stand) {
+    let person = stand.tenant("tenant_1");
+    let timing = |answer: &Answer| -> Vec<f64> {
+        let text = answer.header("server-timing").unwrap().to_owned();
+        let names: Vec<&str> = text.split(", ").filter_map(|part| part.split(';').next()).collect();
+        assert_eq!(names, ["queue", "db", "total"]);
+        text.split("dur=")
+            .skip(1)
+            .map(|rest| rest.split(',').next().unwrap().parse().unwrap())
+            .collect()
+    };
+    let told = timing(&person.execute("select pg_sleep(0.2)").ok());
+    assert!(told[1] >= 200.0 && told[2] >= told[1], "{told:?}");
+    // An answer that PostgreSQL was not asked for has cost nothing there.
+    assert_eq!(timing(&person.via("nobody").execute("select 1"))[..2], [0.0, 0.0]);
 }
 
 fn at_the_postgresql_door(stand: &Stand) {
