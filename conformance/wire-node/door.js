@@ -79,7 +79,8 @@ export const makeSchema = (name) =>
       with check (tenant_id = (select nullif(current_setting('app.current_tenant', true), '')));
     alter table ${name}.note enable row level security;
     alter table ${name}.note force row level security;
-    grant select, insert, update, delete on ${name}.note to app_user;
+    create table ${name}.plain (id bigint, body text);
+    grant select, insert, update, delete on all tables in schema ${name} to app_user;
   `);
 
 export const dropSchema = (name) => asOperator(`drop schema ${name} cascade`);

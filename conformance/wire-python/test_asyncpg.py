@@ -9,7 +9,7 @@ import door
 import pytest
 
 LARGE = 10_000_000
-COPIED = 100_000
+COPIED = 1_000_000
 
 
 def told(program):
@@ -111,6 +111,24 @@ async def test_copy(plain):
     query = f"select id, body from {plain} order by id limit 2"
     assert await connection.copy_from_query(query, output=out, format="csv") == "COPY 2"
     assert out.getvalue() == b"0,note 0\n1,note 1\n"
+    await connection.close()
+
+
+@told
+async def test_an_error_inside_a_pipeline(note):
+    connection = await door.connect_async("broken")
+    insert = f"insert into {note} (body) values ($1)"
+    bodies = [(f"note {number}",) for number in range(500)]
+    # executemany is a pipeline, and one transaction.
+    with pytest.raises(asyncpg.NotNullViolationError):
+        await connection.executemany(insert, [*bodies, (None,), *bodies])
+    assert await connection.fetchval(f"select count(*) from {note}") == 0
+    async with connection.transaction():
+        with pytest.raises(asyncpg.NotNullViolationError):
+            async with connection.transaction():
+                await connection.executemany(insert, [*bodies, (None,)])
+        await connection.executemany(insert, bodies)
+    assert await connection.fetchval(f"select count(*) from {note}") == 500
     await connection.close()
 
 

@@ -1,12 +1,16 @@
 """SQLAlchemy on psycopg and on asyncpg: sessions, reflection, streams, savepoints."""
 
 import asyncio
+import threading
 
 import door
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+
+ROWS = 1_000_000
+LARGE = 10_000_000
 
 
 class Base(orm.DeclarativeBase):
@@ -119,6 +123,68 @@ def test_many_rows_in_one_statement(engine, plain):
         rows = [{"id": number, "body": "x"} for number in range(5000)]
         found = connection.scalars(table.insert().returning(table.c.id), rows).all()
         assert sorted(found) == list(range(5000))
+
+
+def test_an_error_inside_a_pipeline(engine):
+    bodies = [{"body": f"note {number}"} for number in range(500)]
+    with session_of(engine, "broken") as session:
+        with pytest.raises(sa.exc.IntegrityError):
+            session.execute(sa.insert(Note), [*bodies, {"body": None}, *bodies])
+        with pytest.raises(sa.exc.InternalError, match="current transaction is aborted"):
+            session.connection().exec_driver_sql("select 1")
+        session.rollback()
+        session.execute(sa.insert(Note), bodies)
+        assert session.scalar(sa.select(sa.func.count()).select_from(Note)) == 500
+        session.rollback()
+
+
+def test_prepared_statements_across_transactions():
+    # Each from its first use on; and more than psycopg keeps, so that it gives some up.
+    engine = sa.create_engine(url("psycopg"), connect_args={"prepare_threshold": 0}, pool_size=1)
+    with engine.connect() as connection:
+        for number in range(250):
+            with connection.begin():
+                connection.execute(belongs_to("prepared"))
+                query = sa.text(f"select {number % 125} + :n, current_setting('{door.SETTING}')")
+                found = connection.execute(query, {"n": number}).one()
+                assert found == (number % 125 + number, "prepared")
+    engine.dispose()
+
+
+def test_copy_of_a_million_rows(engine, plain):
+    with engine.begin() as connection:
+        # SQLAlchemy has no COPY of its own.
+        cursor = connection.connection.cursor()
+        with cursor.copy(f"copy {plain} (id, body) from stdin") as copy:
+            for start in range(0, ROWS, 10_000):
+                rows = range(start, start + 10_000)
+                copy.write("".join(f"{number}\tnote {number}\n" for number in rows))
+        counted = connection.execute(sa.text(f"select count(*), sum(id) from {plain}")).one()
+        assert counted == (ROWS, ROWS * (ROWS - 1) // 2)
+
+
+def test_large_values(engine):
+    data, text = bytes(range(256)) * (LARGE // 256), "grün" * (LARGE // 5)
+    with engine.connect() as connection:
+        assert bytes(connection.scalar(sa.select(sa.cast(data, sa.LargeBinary)))) == data
+        assert connection.scalar(sa.select(sa.cast(text, sa.Text))) == text
+
+
+def test_cancel(engine):
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+
+        def when_it_runs():
+            door.until_running("% /* sqlalchemy */")
+            driver.cancel_safe()
+
+        thread = threading.Thread(target=when_it_runs)
+        thread.start()
+        with pytest.raises(sa.exc.OperationalError, match="canceling statement"):
+            connection.execute(sa.text("select pg_sleep(60) /* sqlalchemy */"))
+        thread.join()
+        connection.rollback()
+        assert connection.scalar(sa.select(1)) == 1
 
 
 def test_asyncpg_below(schema):

@@ -16,10 +16,9 @@ pub struct Suite {
 }
 
 /// All of them, the quickest to set up first.
-pub const SUITES: [Suite; 14] = [
+pub const SUITES: [Suite; 13] = [
     Suite { name: "boto3", runner: Runner::Pytest },
     Suite { name: "python", runner: Runner::Pytest },
-    Suite { name: "wire", runner: Runner::Pytest },
     Suite { name: "secrets", runner: Runner::Pytest },
     Suite { name: "wire-psql", runner: Runner::Pytest },
     Suite { name: "wire-scripts", runner: Runner::Pytest },
