@@ -5,6 +5,7 @@
 //! shards join.
 
 mod gate;
+mod metering;
 mod probe;
 mod reload;
 mod shard;
@@ -13,6 +14,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -24,6 +26,7 @@ use tokio::time::Instant;
 use crate::admin::Admin;
 use crate::admission::Admission;
 use crate::config::{Config, Loaded};
+use crate::journal::Journal;
 use crate::jwks::Keyring;
 use crate::net::{Phase, adopt, bind_shared};
 use crate::observe::{Event, LogSwitch, Observer};
@@ -82,6 +85,13 @@ pub enum AppError {
     Gate(Vec<String>),
     /// A server could not be asked.
     Unreachable(String),
+    /// The journal of usage cannot be opened.
+    Journal {
+        /// Its folder.
+        folder: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
 }
 
 impl fmt::Display for AppError {
@@ -101,6 +111,12 @@ impl fmt::Display for AppError {
                 findings.join("; ")
             ),
             AppError::Unreachable(text) => f.write_str(text),
+            AppError::Journal { folder, error } => write!(
+                f,
+                "cannot open the journal of usage in {}: {error}; give each gateway a \
+                 usage.journal_dir of its own, or take the key out to meter nothing",
+                folder.display()
+            ),
         }
     }
 }
@@ -167,13 +183,15 @@ async fn serve(
     let renewed = Renewed { config: Arc::clone(config), keyring };
     let (followers, followed) = watch::channel(renewed);
     let admission = Arc::clone(&follow.admission);
+    let journal = metering::open(config)?;
     let kept = Kept { sources: Arc::clone(&sources), seals: seals.clone(), registry, admission };
     let (reload, requests) = mpsc::channel(RELOADS_MAX);
     let reload = reloads.is_some().then_some(reload);
     let steering = Steering { reload, followed: FOLLOWED.as_slice() };
     let controls = Controls::default();
     let following = Following { followed, steering, controls: controls.clone() };
-    let (phase, shards) = start_shards(config, &kept, observer, doors, following)?;
+    let (phase, shards) =
+        start_shards(config, &kept, observer, doors, following, journal.as_ref())?;
     if let Some(reloads) = reloads {
         tokio::task::spawn_local(follow.run(reloads, requests, followers));
     }
@@ -184,6 +202,7 @@ async fn serve(
     if let Some(keeper) = keeper {
         tokio::task::spawn_local(keeper.keep());
     }
+    let metering = journal.map(|journal| metering::start(config, &sources, &journal, observer));
     let readiness = probe::watch(config, &sources, &seals, &controls, observer);
     tokio::task::spawn_local(Admin::new(observer.clone(), readiness).accept(admin_listener));
     let endpoints = Endpoints { http, https: config.http.tls.is_some(), pg, admin };
@@ -191,6 +210,9 @@ async fn serve(
     ready(&endpoints);
     shutdown.await;
     stop(config, observer, &phase, shards).await;
+    if let Some(metering) = metering {
+        metering.stop().await;
+    }
     Ok(())
 }
 
@@ -232,6 +254,7 @@ fn start_shards(
     observer: &Observer,
     doors: Vec<(std::net::TcpListener, Option<std::net::TcpListener>)>,
     following: Following,
+    journal: Option<&Arc<Journal>>,
 ) -> Result<(watch::Sender<Phase>, Vec<ShardHandle>), AppError> {
     let (phase, phases) = watch::channel(Phase::Serving);
     let clients = Arc::new(AtomicUsize::new(0));
@@ -245,7 +268,7 @@ fn start_shards(
             number,
             config: Arc::clone(config),
             kept: kept.clone(),
-            observer: observer.clone(),
+            observer: observer.counting(journal.map(|journal| journal.page(number))),
             peers: peers.clone(),
             inbox,
             listener,

@@ -11,6 +11,7 @@ mod stop;
 mod tenant;
 mod terminal;
 mod token;
+mod usage;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -57,6 +58,7 @@ enum Command {
     Keys(keys::Keys),
     #[command(subcommand)]
     Tenant(tenant::Tenant),
+    Usage(usage::Usage),
     #[command(subcommand)]
     Config(Config),
     #[command(name = guard::COMMAND, hide = true)]
@@ -241,6 +243,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Rls(command) => wait_for(rls::run(&command)),
         Command::Keys(command) => wait_for(keys::run(&command)),
         Command::Tenant(command) => wait_for(tenant::run(&command)),
+        Command::Usage(arguments) => wait_for(usage::run(&arguments)),
         Command::Config(Config::Check(arguments)) => config::check(&arguments),
         Command::Config(Config::Print(arguments)) => config::print(&arguments),
         Command::ClusterGuard(arguments) => wait_for(watch(arguments)),

@@ -28,6 +28,7 @@ mod servers;
 mod sts;
 mod suggest;
 mod tokens;
+mod usage;
 mod users;
 mod values;
 mod wire;
@@ -61,6 +62,7 @@ pub use rowhouse_tenancy::quantity::{parse_duration, write_duration};
 pub use seal::Seal;
 pub use seal_keys::{SealKeys, SealKeysError, StoredKey};
 pub use sts::Sts;
+pub use usage::{CloudEvents, EventSink, Usage, WhenFull};
 pub use users::{CertificateName, DEV_PASSWORDS, User};
 pub use values::Values;
 pub use wire::{ChannelBinding, Wire};
@@ -108,6 +110,8 @@ pub struct Config {
     pub seal: Option<Seal>,
     /// Where it stands which tenants there are. `None`: every tenant is served.
     pub registry: Option<Registry>,
+    /// Where answers are counted, and what they cost.
+    pub usage: Usage,
     /// Findings of the start-up gate the operator has accepted by name.
     pub gate_accept: Vec<Code>,
     /// Every value in force as TOML, secrets masked, with the place each comes from.

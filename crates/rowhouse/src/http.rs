@@ -177,6 +177,7 @@ impl Door {
         arrived: &mut Instant,
     ) -> Result<Bytes, Error> {
         let (head, incoming) = request.into_parts();
+        self.observer.check_counting()?;
         let renewals = self.identity.renewals();
         let mut claim = self.claim(&head).await?;
         let limits = &self.config.limits;

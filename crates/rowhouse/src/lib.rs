@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`error`] | what can go wrong for a caller, and how much of it is shown |
 //! | [`config`] | what was written, checked |
+//! | [`journal`] | answers, counted before they are sent |
 //! | [`observe`] | what happens, and its sinks |
 //! | [`net`] | sockets |
 //! | [`jwks`] | the keys of issuers, fetched and kept |
@@ -13,6 +14,7 @@
 //! | [`seal`] | the key that sealed databases know connections by |
 //! | [`upstream`] | one PostgreSQL connection |
 //! | [`registry`] | which tenants there are, and who is suspended |
+//! | [`ledger`] | the journal, added up in PostgreSQL |
 //! | [`admission`] | who may have a turn now: rates, quotas, shares |
 //! | [`pool`] | many of them, and who may use which |
 //! | [`session`] | the corridor: the only way from a door to PostgreSQL |
@@ -33,7 +35,9 @@ pub mod demo;
 pub mod error;
 pub mod http;
 pub mod identity;
+pub mod journal;
 pub mod jwks;
+pub mod ledger;
 pub mod net;
 pub mod observe;
 pub mod pool;

@@ -4,6 +4,7 @@
 mod log;
 mod metrics;
 mod operation;
+mod usage;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ pub use operation::Operation;
 
 use crate::config::Login;
 use crate::error::{Error, Kind};
+use crate::journal::Page;
 
 /// Everything that happens.
 pub enum Event<'a> {
@@ -178,6 +180,24 @@ pub enum Event<'a> {
         /// What was said.
         reason: &'a dyn fmt::Display,
     },
+    /// The journal was added up in PostgreSQL.
+    Folded {
+        /// Answers.
+        answers: u64,
+        /// Of those that a killed gateway left behind: perhaps not sent.
+        in_doubt: u64,
+        /// Slots that could not be read.
+        damaged: u64,
+        /// Bytes of the journal now.
+        bytes: u64,
+    },
+    /// Usage is not kept as it should be.
+    UsageTrouble {
+        /// What part of it: `journal`, `fold` or `events`.
+        part: &'static str,
+        /// What was said.
+        reason: &'a str,
+    },
     /// Something failed that no caller waits for.
     Trouble {
         /// Where.
@@ -240,23 +260,53 @@ pub struct Conversed<'a> {
 
 /// Takes events to the sinks. Clones share them.
 #[derive(Clone)]
-pub struct Observer(Arc<Metrics>);
+pub struct Observer {
+    metrics: Arc<Metrics>,
+    /// Where the answers of one shard are counted.
+    page: Option<Arc<Page>>,
+}
 
 impl Observer {
     /// An observer with fresh metrics.
     pub fn new() -> Observer {
-        Observer(Arc::new(Metrics::new()))
+        Observer { metrics: Arc::new(Metrics::new()), page: None }
+    }
+
+    /// The same for a shard whose answers are counted on this page.
+    #[must_use]
+    pub fn counting(&self, page: Option<Arc<Page>>) -> Observer {
+        Observer { metrics: Arc::clone(&self.metrics), page }
+    }
+
+    /// Where its answers are counted, for who sends them: they are written down first.
+    pub fn page(&self) -> Option<Arc<Page>> {
+        self.page.clone()
+    }
+
+    /// Nothing, or why callers are refused: what they are answered cannot be counted.
+    pub fn check_counting(&self) -> Result<(), Error> {
+        match &self.page {
+            Some(page) if page.refuses() => {
+                let text = "The service is not available now. Try again later.";
+                Err(Error::new(Kind::Overloaded, text)
+                    .because("the journal of usage cannot be written, and usage.when_full says so"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Tells all sinks.
     pub fn emit(&self, event: &Event<'_>) {
-        self.0.count(event);
+        self.metrics.count(event);
+        if let Some(page) = &self.page {
+            usage::count(page, event);
+        }
         log::write(event);
     }
 
     /// The metrics as Prometheus text.
     pub fn metrics_text(&self) -> String {
-        self.0.encode()
+        self.metrics.encode()
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::task::LocalSet;
 use super::reload::Renewed;
 use crate::config::Config;
 use crate::http::Door;
+use crate::journal::Page;
 use crate::net::{Phase, adopt};
 use crate::observe::{Event, Observer};
 use crate::session::{Inbox, Kept, Peers, Session};
@@ -21,6 +22,9 @@ use crate::wire;
 const COUNT_INTERVAL: Duration = Duration::from_millis(10);
 /// After `Closing`, answers under way have this long to be sent.
 const LAST_ANSWERS: Duration = Duration::from_millis(1500);
+
+/// How often what was counted is said to be sent.
+const SETTLE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What a shard tells before it has begun to drain: not none, or the drain would be over before it
 /// is.
@@ -34,7 +38,7 @@ pub struct Shard {
     pub config: Arc<Config>,
     /// What the main thread keeps for it.
     pub kept: Kept,
-    /// Where its events go.
+    /// Where its events go, and its answers are counted.
     pub observer: Observer,
     /// The way to the other shards.
     pub peers: Peers,
@@ -86,6 +90,9 @@ impl Shard {
             }
         };
         let observer = self.observer.clone();
+        if let Some(page) = observer.page() {
+            tokio::task::spawn_local(settle(page));
+        }
         let config = Arc::clone(&self.config);
         let (number, peers) = (self.number, self.peers);
         let session = Session::new(config, self.kept, observer.clone(), number, peers);
@@ -134,6 +141,14 @@ impl Shard {
         while inside() > 0 && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(COUNT_INTERVAL).await;
         }
+    }
+}
+
+/// Counts that no answer has taken along, and the word that all answers are sent.
+async fn settle(page: Arc<Page>) {
+    loop {
+        tokio::time::sleep(SETTLE_INTERVAL).await;
+        page.settle();
     }
 }
 

@@ -8,7 +8,7 @@ mod erase;
 mod export;
 mod import;
 mod mark;
-mod place;
+pub mod place;
 mod record;
 mod settle;
 

@@ -9,7 +9,7 @@ use super::reader::{Findings, Reader, Section};
 use super::values::Values;
 use super::{
     Config, admission, credentials, doors, issuers, registry, role_secret, seal, servers, sts,
-    tokens, users, wire,
+    tokens, usage, users, wire,
 };
 
 /// The commented default file; what a configuration leaves out is taken from it.
@@ -68,7 +68,7 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
         file.sections("issuer", |section| issuers::issuer(section, &jwt.rules, &mut names));
     let sts = file.section("sts", sts::sts);
     let token = file.optional_section("token", |section| tokens::token(section, &jwt.rules));
-
+    let usage = file.section("usage", usage::usage);
     let admission = admission::read(file);
 
     let mut names = BTreeSet::new();
@@ -87,6 +87,7 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
     }
     let registry =
         file.section("registry", |section| registry::registry(section, &resources, &secrets));
+    usage::check(file, &usage, registry.is_some());
     let mut door = file.section("wire", |section| wire::wire(section, &resources, &secrets));
     let mut names = BTreeSet::new();
     let users = file.sections("user", |section| users::user(section, &door, &secrets, &mut names));
@@ -117,6 +118,7 @@ pub(super) fn read(file: &Section<'_>) -> Option<Config> {
         token: token.flatten(),
         seal: seal.flatten(),
         registry,
+        usage,
         gate_accept,
         listing: String::new(),
     })

@@ -48,7 +48,7 @@ pub async fn serve(door: Rc<Door>, stream: TcpStream, phase: watch::Receiver<Pha
     let http = &door.config.http;
     let limits =
         PaceLimits { idle: http.idle_timeout, head: http.head_timeout, write: http.write_timeout };
-    let (stream, pace) = PacedStream::new(stream, limits);
+    let (stream, pace) = PacedStream::new(stream, limits, door.observer.page());
     let begun = tokio::select! {
         begun = begin(&door, stream, &pace) => begun,
         () = closing(phase.clone()) => return,

@@ -13,12 +13,15 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::journal::Page;
 
 /// What can be looked at before it is decided who reads: as long as the preface of HTTP/2.
 const BEGINNING_BYTES: usize = 24;
@@ -67,11 +70,17 @@ pub struct PacedStream {
     /// The first bytes, which have been looked at and not yet been read.
     beginning: [u8; BEGINNING_BYTES],
     looked_at: Range<usize>,
+    /// Where answers are counted, which are to be written down before they are sent.
+    page: Option<Arc<Page>>,
 }
 
 impl PacedStream {
-    /// A client that has just connected.
-    pub fn new(stream: TcpStream, limits: PaceLimits) -> (PacedStream, Pace) {
+    /// A client that has just connected. What it is answered is counted on that page.
+    pub fn new(
+        stream: TcpStream,
+        limits: PaceLimits,
+        page: Option<Arc<Page>>,
+    ) -> (PacedStream, Pace) {
         let now = Instant::now();
         let pace = Pace(Rc::new(Cell::new(Waiting::Idle(now))));
         let timer = Box::pin(sleep_until(now + limits.idle));
@@ -83,6 +92,7 @@ impl PacedStream {
             write_stuck_since: None,
             beginning: [0; BEGINNING_BYTES],
             looked_at: 0..0,
+            page,
         };
         (paced, pace)
     }
@@ -146,6 +156,14 @@ impl PacedStream {
             _ => {}
         }
         true
+    }
+
+    /// Whatever is written may be an answer. Nothing stands between this and the system's own
+    /// write, so that a process which is killed has counted what it has sent.
+    fn before_write(&self) {
+        if let Some(page) = &self.page {
+            page.flush();
+        }
     }
 
     /// Takes note of whether the client takes what is written, and looks at the deadline: an answer
@@ -245,6 +263,7 @@ impl AsyncWrite for PacedStream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.before_write();
         let written = Pin::new(&mut this.stream).poll_write(cx, buf);
         this.after_write(cx, written)
     }
@@ -255,6 +274,7 @@ impl AsyncWrite for PacedStream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.before_write();
         let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
         this.after_write(cx, written)
     }

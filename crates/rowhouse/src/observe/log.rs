@@ -65,12 +65,7 @@ pub fn write(event: &Event<'_>) {
             info!(%http, pg, %admin, shards, "ready");
         }
         Event::Warned { warning } => warn!(%warning, "configuration"),
-        Event::Reloaded { waiting } => {
-            info!("configuration reloaded");
-            for key in *waiting {
-                warn!(key, "changed, but in force after a restart only");
-            }
-        }
+        Event::Reloaded { waiting } => write_reloaded(waiting),
         Event::ReloadRefused { problem } => {
             error!(problem, "configuration not reloaded, the one in force goes on");
         }
@@ -111,7 +106,9 @@ pub fn write(event: &Event<'_>) {
         Event::SealKey { .. }
         | Event::SealKeysFailed { .. }
         | Event::RegistryRead { .. }
-        | Event::RegistryAway { .. } => write_kept(event),
+        | Event::RegistryAway { .. }
+        | Event::Folded { .. }
+        | Event::UsageTrouble { .. } => write_kept(event),
         Event::Operation(operation) => write_operation(operation),
         Event::Trouble { place, reason } => warn!(place, %reason, "trouble"),
     }
@@ -140,6 +137,13 @@ fn write_keys(event: &Event<'_>) {
     }
 }
 
+fn write_reloaded(waiting: &[String]) {
+    info!("configuration reloaded");
+    for key in waiting {
+        warn!(key, "changed, but in force after a restart only");
+    }
+}
+
 /// What the gateway keeps from elsewhere.
 fn write_kept(event: &Event<'_>) {
     match event {
@@ -154,6 +158,18 @@ fn write_kept(event: &Event<'_>) {
         Event::RegistryAway { reason } => {
             error!(%reason, "no tenants' registry, what was last known of it goes on");
         }
+        _ => write_usage(event),
+    }
+}
+
+/// What becomes of what was counted.
+fn write_usage(event: &Event<'_>) {
+    match event {
+        Event::Folded { answers, in_doubt, damaged, bytes } if in_doubt + damaged > 0 => {
+            warn!(answers, in_doubt, damaged, bytes, "usage of a gateway that was killed added up");
+        }
+        Event::Folded { answers, bytes, .. } => debug!(answers, bytes, "usage added up"),
+        Event::UsageTrouble { part, reason } => warn!(part, reason, "trouble with usage"),
         _ => {}
     }
 }

@@ -3,6 +3,7 @@
 //! Names follow Prometheus' own rules: base units, `_total` on counters
 //! (prometheus.io, "Metric and label naming"). No label holds a tenant: their number has no bound.
 
+mod usage;
 mod wire;
 
 use std::sync::atomic::{AtomicI64, AtomicU64};
@@ -15,6 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use usage::UsageMetrics;
 use wire::WireMetrics;
 
 use super::{Conversed, Event, outcome};
@@ -92,6 +94,7 @@ pub struct Metrics {
     jwks_fetched: Family<IssuerLabels, Gauge<f64, AtomicU64>>,
     seal_key: Gauge<i64, AtomicI64>,
     seal_failures: Counter,
+    usage: UsageMetrics,
     registry_tenants: Gauge<i64, AtomicI64>,
     registry_up: Gauge<i64, AtomicI64>,
     registry_reads: Counter,
@@ -128,6 +131,7 @@ impl Metrics {
             jwks_fetched: Family::default(),
             seal_key: Gauge::default(),
             seal_failures: Counter::default(),
+            usage: UsageMetrics::default(),
             registry_tenants: Gauge::default(),
             registry_up: Gauge::default(),
             registry_reads: Counter::default(),
@@ -138,6 +142,7 @@ impl Metrics {
 
     fn register(&mut self) {
         self.register_callers();
+        self.usage.register(&mut self.registry);
         self.register_servers();
     }
 
@@ -373,7 +378,7 @@ impl Metrics {
                 self.registry_up.set(0);
             }
             Event::Operation(operation) => self.wire.count(operation),
-            _ => {}
+            event => self.usage.count(event),
         }
     }
 

@@ -40,13 +40,21 @@ pub struct Step {
 }
 
 /// All of them, in order; the first has version 1.
-const STEPS: [Step; 1] = [Step {
-    name: "tenant",
-    sql: include_str!("schema/tenant.sql"),
-    tables: &["tenant", "tenant_change"],
-    // rowhouse.tenant() is a function of the sealed context, and everybody's.
-    functions: &["sign_tenant", "announce_tenant"],
-}];
+const STEPS: [Step; 2] = [
+    Step {
+        name: "tenant",
+        sql: include_str!("schema/tenant.sql"),
+        tables: &["tenant", "tenant_change"],
+        // rowhouse.tenant() is a function of the sealed context, and everybody's.
+        functions: &["sign_tenant", "announce_tenant"],
+    },
+    Step {
+        name: "usage",
+        sql: include_str!("schema/usage.sql"),
+        tables: &["usage_hour", "usage_segment", "usage_event"],
+        functions: &[],
+    },
+];
 
 /// Brings the schema up to date. A newer one is left as it is: gateways of two versions run beside
 /// each other while they are replaced. Nothing is written where nothing is missing, so that a login

@@ -375,6 +375,7 @@ impl Conversation {
     }
 
     async fn take_connection(&mut self, condition: Condition) -> Result<(), Error> {
+        self.session.observer.check_counting()?;
         let party = self.session.party(&self.principal);
         let mut turn = Some(self.session.admit(&party)?);
         self.borrower.party = party;

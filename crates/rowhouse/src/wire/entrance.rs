@@ -86,7 +86,10 @@ pub async fn serve(
     let config = door.config.borrow().clone();
     let within = config.wire.login_timeout;
     let write = config.wire.write_timeout;
-    let (stream, pace) = PacedStream::new(stream, PaceLimits { idle: within, head: within, write });
+    let (stream, pace) = {
+        let limits = PaceLimits { idle: within, head: within, write };
+        PacedStream::new(stream, limits, door.observer.page())
+    };
     // Silence has limits of its own here, before and after the login.
     let _serving = pace.serve();
     let mut closing = phase.clone();

@@ -52,6 +52,7 @@ mod signature;
 mod stand;
 mod sts;
 mod token;
+mod usage;
 mod wait;
 mod wire;
 
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
     // The long ones first, so that they do not stand alone at the end.
     let suites = [
         chaos::cases(),
+        usage::cases(),
         hostile::cases(),
         attacks::cases(),
         issuers::cases(),

@@ -183,6 +183,11 @@ impl Names {
         }
     }
 
+    /// A name that is known from elsewhere.
+    pub fn know(&mut self, number: u32, tenant: &TenantId) {
+        self.known.insert(number, tenant.clone());
+    }
+
     /// Whose number that is. `Some(None)`: nobody's; `None`: its name is lost.
     pub fn find(&self, number: u32) -> Option<Option<&TenantId>> {
         match number {

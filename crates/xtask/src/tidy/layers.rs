@@ -3,9 +3,10 @@
 use super::{File, Finding};
 
 /// The modules from the bottom up: one may name only what stands before it.
-const LAYERS: [&[&str]; 20] = [
+const LAYERS: [&[&str]; 22] = [
     &["error"],
     &["config"],
+    &["journal"],
     &["observe"],
     &["net"],
     &["jwks"],
@@ -14,6 +15,7 @@ const LAYERS: [&[&str]; 20] = [
     &["seal"],
     &["upstream"],
     &["registry"],
+    &["ledger"],
     &["admission"],
     &["pool"],
     &["session"],

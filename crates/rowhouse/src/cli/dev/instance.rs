@@ -58,7 +58,8 @@ pub fn configuration(
     // The cluster is there whenever the gateway is: nothing to keep in a file.
     let _ = write!(
         text,
-        "[registry]\nsecret = {}\ndatabase = {}\n\n",
+        "[registry]\nsecret = {}\ndatabase = {}\n\n\
+         [usage]\njournal_dir = \"usage\"\nfold_interval = \"2s\"\n\n",
         quoted(&format!("{SECRET_ARN}admin")),
         quoted(demo::REGISTRY_DATABASE),
     );

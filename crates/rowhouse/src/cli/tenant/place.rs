@@ -59,20 +59,26 @@ impl Place {
         Ok(Office { registrar, place })
     }
 
-    async fn login(&self) -> Result<Login, Failure> {
+    /// Who logs in, and where.
+    pub async fn login(&self) -> Result<Login, Failure> {
+        match self.file() {
+            Some(file) => of_config(&file).await,
+            None => url_login(self.database_url.as_deref()),
+        }
+    }
+
+    /// The configuration that is meant, where one is.
+    pub fn file(&self) -> Option<PathBuf> {
         if let Some(file) = &self.config {
-            return of_config(file).await;
+            return Some(file.clone());
         }
         if let Some(directory) = &self.data_dir {
-            return of_config(&directory.join(CONFIG_FILE)).await;
+            return Some(directory.join(CONFIG_FILE));
         }
         let is_set = |name: &str| raw::environment().iter().any(|(one, _)| one == name);
         let of_dev = Path::new(DATA_DIR).join(CONFIG_FILE);
         let elsewhere = self.database_url.is_some() || PLACES.into_iter().any(is_set);
-        match !elsewhere && of_dev.exists() {
-            true => of_config(&of_dev).await,
-            false => url_login(self.database_url.as_deref()),
-        }
+        (!elsewhere && of_dev.exists()).then_some(of_dev)
     }
 }
 

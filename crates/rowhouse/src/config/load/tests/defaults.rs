@@ -12,16 +12,17 @@ fn everything() -> String {
     DEFAULT_FILE.lines().map(on).collect::<Vec<_>>().join("\n")
 }
 
-const ENVIRONMENT: [(&str, &str); 4] = [
+const ENVIRONMENT: [(&str, &str); 5] = [
     ("ACME_PASSWORD", "x"),
     ("APP_USER_PASSWORD", "x"),
     ("OPERATOR_PASSWORD", "x"),
     ("APP_ACCESS_KEY_SECRET", "sixteen-or-more-characters"),
+    ("METERING_TOKEN", "x"),
 ];
 
 /// Keys that exclude one that the default file shows, or that it shows in another section; it
 /// explains them there.
-const ALTERNATIVES: [&str; 28] = [
+const ALTERNATIVES: [&str; 31] = [
     "access_key.secret",
     "access_key.secret_file",
     "issuer.jwks_file",
@@ -46,6 +47,9 @@ const ALTERNATIVES: [&str; 28] = [
     "sts.key.secret_file",
     "token.secret_env",
     "token.secret_file",
+    "usage.cloud_events_file",
+    "usage.cloud_events_token",
+    "usage.cloud_events_token_file",
     "user.certificate_cn",
     "user.certificate_san",
     "user.password",
