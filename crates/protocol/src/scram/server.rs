@@ -16,7 +16,7 @@ use super::{SCRAM_SHA_256, SCRAM_SHA_256_PLUS};
 /// PostgreSQL's default (`scram_iterations`).
 const ITERATIONS: u32 = 4096;
 /// More than anybody asks for: the client has to do the work.
-const ITERATIONS_MAX: u32 = 10_000_000;
+pub const ITERATIONS_MAX: u32 = 10_000_000;
 /// Bytes of a salt, as PostgreSQL's own.
 const SALT_LEN: usize = 16;
 const KEY_LEN: usize = 32;
@@ -108,6 +108,12 @@ impl Verifier {
         let stored_key = hmac(secret, &[b"key", name.as_bytes()]);
         let server_key = hmac(secret, &[b"server", name.as_bytes()]);
         Self { iterations: ITERATIONS, salt, stored_key, server_key }
+    }
+
+    /// The same with as many iterations as others' have, so that this does not tell it either.
+    #[must_use]
+    pub fn with_iterations(self, iterations: u32) -> Self {
+        Self { iterations: iterations.clamp(1, ITERATIONS_MAX), ..self }
     }
 }
 

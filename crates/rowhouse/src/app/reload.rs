@@ -17,7 +17,7 @@ use crate::wire::ReloadRequest;
 
 /// What is followed without a restart: who callers are, what new connections are met with, and how
 /// much is logged. Keys and whole sections.
-pub const FOLLOWED: [&str; 26] = [
+pub const FOLLOWED: [&str; 27] = [
     "admission",
     "tier",
     "http.tls_certificate_file",
@@ -35,6 +35,7 @@ pub const FOLLOWED: [&str; 26] = [
     "wire.auth_query_secret",
     "wire.auth_query_database",
     "wire.auth_query_ttl",
+    "wire.auth_query_iterations",
     "wire.auth_users_principal",
     "wire.auth_users_secret",
     "user",

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rowhouse_protocol::scram::server::ITERATIONS_MAX;
+
 use super::doors::{LONGEST, SHORTEST};
 use super::reader::Section;
 use super::wire::check_secret;
@@ -28,6 +30,8 @@ pub struct AuthQuery {
     pub database: Option<String>,
     /// How long an answer counts.
     pub ttl: Duration,
+    /// The iterations that passwords are kept with, and that names without one pretend.
+    pub iterations: u32,
     /// Whether each has a tenant, which the query says. Nobody that is looked up is an `admin`.
     pub of_tenants: bool,
     /// The secret that they use.
@@ -44,6 +48,7 @@ pub fn auth_query(
     let secret = section.text(SECRET);
     let database = section.text(DATABASE);
     let ttl = section.duration("auth_query_ttl", SHORTEST..=LONGEST);
+    let iterations = section.integer("auth_query_iterations", 1..=u64::from(ITERATIONS_MAX));
     let kinds = [PrincipalKind::Tenant, PrincipalKind::App];
     let kind = section.word(PRINCIPAL, &kinds.map(|kind| (kind.as_str(), kind)));
     let users_secret = section.text(USERS_SECRET);
@@ -77,5 +82,6 @@ pub fn auth_query(
                        tenants, which are the third column";
         section.problem("auth_query", message);
     }
-    Some(AuthQuery { sql, secret, database, ttl, of_tenants, users_secret })
+    let iterations = u32::try_from(iterations).unwrap_or(ITERATIONS_MAX);
+    Some(AuthQuery { sql, secret, database, ttl, iterations, of_tenants, users_secret })
 }

@@ -116,6 +116,10 @@ impl Proving<'_> {
     /// Goes through the motions with somebody who cannot come in.
     async fn nobody(&self, entering: &mut Entering, reason: &dyn fmt::Display) -> Option<Error> {
         let nobody = Verifier::of_nobody(&self.door.nobody, self.name);
+        let nobody = match &self.wire.auth_query {
+            Some(query) => nobody.with_iterations(query.iterations),
+            None => nobody,
+        };
         match self.scram(entering, &nobody).await {
             Err(Some(error)) if error.kind() == Kind::Password => Some(error.because(reason)),
             Err(other) => other,

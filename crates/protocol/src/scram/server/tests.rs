@@ -192,6 +192,7 @@ fn nobody_looks_like_somebody() {
     let salts = ["a", "a", "b"].map(|name| Verifier::of_nobody(b"secret", name).salt);
     assert_eq!(salts[0], salts[1]);
     assert_ne!(salts[0], salts[2]);
+    assert_eq!(Verifier::of_nobody(b"secret", "a").with_iterations(0).iterations, 1);
     assert_eq!(salts[0].len(), Verifier::of_password("pencil").unwrap().salt.len());
 }
 

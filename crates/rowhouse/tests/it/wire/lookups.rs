@@ -1,5 +1,8 @@
 //! `auth_query`: users that a database knows, and everything that it may say of them.
 
+use rowhouse_protocol::backend::Authentication;
+use rowhouse_protocol::frontend;
+
 use super::client::Client;
 use crate::case::{Case, suite};
 use crate::gateway::{Gateway, KEY_SECRET, configuration};
@@ -18,6 +21,7 @@ pub fn cases() -> Vec<Case> {
             ("roles_of_the_server", roles_of_the_server),
             ("a_database_that_is_away", a_database_that_is_away),
             ("beside_tokens", beside_tokens),
+            ("nobody_looks_like_somebody", nobody_looks_like_somebody),
         ],
     )
 }
@@ -205,6 +209,39 @@ fn a_database_that_is_away(stand: &Stand) {
         assert_eq!(login(&gateway, "one", KEY_SECRET, ""), "it_app tenant_1");
     }
     assert!(gateway.process.log().contains("auth_query"));
+}
+
+/// What a name is asked for, but for nonce and salt themselves; and the salt.
+fn challenge(gateway: &Gateway, user: &str) -> (String, String) {
+    let mut client = Client::knock(gateway.pg.unwrap());
+    client.send(|buf| frontend::startup(buf, &[("user", user), ("database", "it")]).unwrap());
+    client.message().unwrap();
+    client.send(|buf| frontend::sasl_initial(buf, "SCRAM-SHA-256", b"n,,n=,r=abc").unwrap());
+    let (_, body) = client.message().unwrap();
+    let Ok(Authentication::SaslContinue(challenge)) = Authentication::decode(&body) else {
+        panic!("{body:?}");
+    };
+    let text = String::from_utf8(challenge.to_vec()).unwrap();
+    let [nonce, salt, iterations] = text.split(',').collect::<Vec<_>>().try_into().unwrap();
+    (format!("{} {} {iterations}", nonce.len(), salt.len()), salt.to_owned())
+}
+
+fn nobody_looks_like_somebody(stand: &Stand) {
+    let secret = person::secret("admin");
+    let wire = format!("auth_query_secret = '{secret}'\nauth_users_principal = 'app'\n");
+    let gateway = serve(&text(stand, &wire, false));
+    let [somebody, nobody, another] =
+        ["it_app", "it_nobody", "it_another"].map(|user| challenge(&gateway, user));
+    assert!(somebody.0.ends_with("i=4096"), "{}", somebody.0);
+    assert_eq!((&somebody.0, &nobody.0), (&nobody.0, &another.0));
+    assert_ne!(nobody.1, another.1);
+    assert_eq!(challenge(&gateway, "it_nobody"), nobody);
+    gateway.rewrite(&text(stand, &format!("{wire}auth_query_iterations = 5000\n"), false));
+    reload(&gateway, RELOADED);
+    wait::until_true("the others have more", super::SOON, || {
+        challenge(&gateway, "it_nobody").0.ends_with("i=5000")
+    });
+    assert_eq!(challenge(&gateway, "it_app"), somebody);
 }
 
 /// A name that nobody has is asked for a token; one that somebody has is not.
