@@ -11,12 +11,13 @@ use rowhouse_protocol::frontend;
 use crate::case::{Case, suite};
 use crate::client::{Client as Http, Request};
 use crate::gateway::KEY_SECRET;
-use crate::person::Credential;
+use crate::person::{Credential, Person};
 use crate::stand::Stand;
 use crate::sts::{Keys, exchange};
 use crate::token;
+use crate::wait;
 use crate::wire::client::Client;
-use ground::{Roll, crowd, wait_refused, wait_served};
+use ground::{Roll, SOON, crowd, wait_refused, wait_served};
 
 /// The trials.
 pub fn cases() -> Vec<Case> {
@@ -24,6 +25,7 @@ pub fn cases() -> Vec<Case> {
         "registry",
         &[
             ("changes_hold_at_every_gateway", changes_hold_at_every_gateway),
+            ("limits_hold_at_every_gateway", limits_hold_at_every_gateway),
             ("only_who_is_registered", only_who_is_registered),
             ("sessions_end_with_a_suspension", sessions_end_with_a_suspension),
             ("temporary_credentials_end_as_well", temporary_credentials_end_as_well),
@@ -60,6 +62,36 @@ fn changes_hold_at_every_gateway(stand: &Stand) {
     crowds.iter().for_each(|crowd| wait_served(crowd));
     assert_eq!(gateways[0].metric("rowhouse_registry_up", ""), 1.0);
     assert!(gateways[1].metric("rowhouse_requests_total", "tenant_refused") > 0.0);
+}
+
+fn limits_hold_at_every_gateway(stand: &Stand) {
+    let roll = Roll::new(stand, "roll_limits");
+    let gateways = [roll.gateway(""), roll.gateway("")];
+    let all = |tenant: &str| -> Vec<Person> {
+        gateways.iter().flat_map(|gateway| crowd(gateway, tenant)).collect()
+    };
+    let (one, others) = (all("tenant_1"), all("tenant_2"));
+    let large = "select repeat('x', 5000)";
+    let wait = |what: &str, status: u16| {
+        wait::until_true(what, SOON, || {
+            one.iter().all(|person| person.execute(large).status == status)
+        });
+    };
+    wait("no limit", 200);
+    roll.done(&["add", "tenant_1", "result_bytes_max=1KiB"]);
+    wait("a limit", 400);
+    others.iter().for_each(|other| drop(other.execute(large).ok()));
+    roll.done(&["set", "tenant_1", "result_bytes_max=2KiB", "burst=1000"]);
+    wait("another limit", 400);
+    roll.done(&["set", "tenant_1", "result_bytes_max="]);
+    wait("no limit any more", 200);
+    roll.done(&["set", "tenant_1", "requests_per_second=1", "burst=1"]);
+    wait::until_true("too many requests", SOON, || {
+        one.iter().any(|person| person.execute("select 1").exception() == "ThrottlingException")
+    });
+    others.iter().for_each(|other| drop(other.execute("select 1").ok()));
+    roll.done(&["set", "tenant_1", "requests_per_second=", "burst="]);
+    wait_served(&one);
 }
 
 fn only_who_is_registered(stand: &Stand) {
