@@ -68,7 +68,7 @@ impl Keeper {
         let source = sources.source(settings.secret, None);
         let source = source.map_err(|error| Unusable(error.to_string()))?;
         let mut keeper = Keeper {
-            roles: tenant_roles(config, &settings),
+            roles: tenant_roles(config, &settings, sources).await,
             registry: Arc::clone(&registry),
             settings,
             source,
@@ -267,15 +267,30 @@ const EXPOSED: &str = "
     ) o
     where not r.rolsuper and r.rolname in (select jsonb_array_elements_text($1::jsonb))";
 
-/// The roles of tenants where the registry's server is one of theirs, as far as the configuration
-/// says.
-fn tenant_roles(config: &Config, settings: &config::Registry) -> Vec<String> {
+/// The roles of tenants where the registry's server is one of theirs: as far as the configuration
+/// says, or those who keep the roles' passwords, whom the gate has asked just now.
+async fn tenant_roles(
+    config: &Config,
+    settings: &config::Registry,
+    sources: &Sources,
+) -> Vec<String> {
     if !config.resources.iter().any(|resource| resource.server == settings.server) {
         return Vec::new();
     }
-    let of_tenants =
-        config.secrets.iter().filter(|secret| secret.principals.contains(&PrincipalKind::Tenant));
-    of_tenants.filter_map(|secret| secret.role.clone()).collect()
+    let mut roles = Vec::new();
+    for (index, secret) in config.secrets.iter().enumerate() {
+        if !secret.principals.contains(&PrincipalKind::Tenant) {
+            continue;
+        }
+        roles.extend(secret.role.clone());
+        let source = sources.source(index, None).ok().filter(|_| !secret.per_tenant);
+        if let Some(source) = source
+            && let Ok(credentials) = source.current(Instant::now() + CONNECT_TIMEOUT).await
+        {
+            roles.push(credentials.role.clone());
+        }
+    }
+    roles
 }
 
 /// What the server says in words stays so, unless it is on its way up (class 57) or full (53).

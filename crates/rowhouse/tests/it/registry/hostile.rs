@@ -72,7 +72,16 @@ fn rights_stop_the_start(stand: &Stand) {
     let roll = Roll::new(stand, "roll_exposed");
     roll.done(&["list"]);
     let folder = Folder::new("exposed");
-    let config = folder.write("rowhouse.toml", &roll.text(""));
+    // Once with the role in the configuration, once with one that is kept in a file.
+    let named = roll.text("");
+    let file = folder.write("app.json", r#"{"username": "it_app", "password": "it_app"}"#);
+    let kept = format!("credentials_file = '{}'\nprincipals = ['tenant', 'app', ", file.display());
+    let said = "role = 'it_app'\npassword = 'it_app'\nprincipals = ['tenant', 'app', ";
+    assert!(named.contains(said));
+    let configs = [
+        folder.write("named.toml", &named),
+        folder.write("kept.toml", &named.replace(said, &kept)),
+    ];
     let (tenant, change) =
         ("may use the table rowhouse.tenant;", "may use the table rowhouse.tenant_change");
     let schema = "may create in the schema rowhouse, or owns it";
@@ -93,9 +102,9 @@ fn rights_stop_the_start(stand: &Stand) {
              alter schema rowhouse owner to postgres",
         ),
     ];
-    for (expose, found, close) in cases {
+    for ((expose, found, close), config) in cases.into_iter().zip(configs) {
         roll.direct().query(expose);
-        let output = process::run(rowhouse().arg("serve").arg("--config").arg(&config));
+        let output = process::run(rowhouse().arg("serve").arg("--config").arg(config));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{expose}: {said}");
         assert!(found.iter().all(|one| said.contains(&format!("role it_app {one}"))), "{said}");
