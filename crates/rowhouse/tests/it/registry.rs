@@ -65,7 +65,7 @@ fn changes_hold_at_every_gateway(stand: &Stand) {
 }
 
 fn limits_hold_at_every_gateway(stand: &Stand) {
-    let roll = Roll::new(stand, "roll_limits");
+    let roll = Roll::new(stand, "roll_limits_everywhere");
     let gateways = [roll.gateway(""), roll.gateway("")];
     let all = |tenant: &str| -> Vec<Person> {
         gateways.iter().flat_map(|gateway| crowd(gateway, tenant)).collect()
