@@ -251,6 +251,8 @@ impl Session {
             presence,
             tally,
         };
+        // The client has heard it, and stays for hours.
+        drop(manners.told);
         if let Some(error) = conversation.run(&key, phase).await {
             conversation.say_last(&error).await;
         }
