@@ -6,13 +6,18 @@
 //! transaction, the catalog and the server's state are what they were, and the next caller meets a
 //! session like new. What is answered must be what the attack's line says.
 //!
+//! The same attacks come through the PostgreSQL door ([`wire`]), and those that only its messages
+//! make possible ([`messages`]).
+//!
 //! Attacks that work on a standard context say so (`works`), and must; `docs/isolation.md` names
 //! each of them.
 
 mod assault;
 mod book;
 mod ground;
+mod messages;
 mod state;
+mod wire;
 
 use std::collections::BTreeSet;
 
@@ -20,7 +25,7 @@ use crate::case::{Case, case};
 use crate::stand::Stand;
 use assault::Verdict;
 use book::{Attack, Context, Expected, Section};
-use ground::Ground;
+use ground::{Door, Ground};
 
 /// The page that names what works.
 const PAGE: &str = include_str!("../../../../docs/isolation.md");
@@ -31,12 +36,21 @@ const ATTACKS_MIN: usize = 1000;
 pub fn cases() -> Vec<Case> {
     let sections = book::sections();
     let mut cases = vec![case("attacks::the_book_is_whole", |_| the_book_is_whole())];
-    // Side by side, since in each context one waits for the other.
+    // Side by side, since on each ground one waits for the other.
     for section in sections {
         for context in [Context::Standard, Context::Sealed] {
-            let name = format!("attacks::{}::{}", context.name(), section.name);
+            let (name, own) = (format!("{}::{}", context.name(), section.name), section.clone());
+            cases.push(case(format!("attacks::{name}"), move |stand| hold(stand, context, &own)));
+            let own = section.clone();
+            let name = format!("attacks::wire::{name}");
+            cases.push(case(name, move |stand| wire::hold(stand, context, &own)));
+        }
+    }
+    for section in book::messages() {
+        for context in [Context::Standard, Context::Sealed] {
+            let name = format!("attacks::messages::{}::{}", context.name(), section.name);
             let section = section.clone();
-            cases.push(case(name, move |stand| hold(stand, context, &section)));
+            cases.push(case(name, move |stand| messages::hold(stand, context, &section)));
         }
     }
     cases
@@ -44,7 +58,7 @@ pub fn cases() -> Vec<Case> {
 
 /// Every attack of a section; those that came to something else are told together.
 fn hold(stand: &Stand, context: Context, section: &Section) {
-    let ground = Ground::of(stand, context);
+    let ground = Ground::of(stand, context, Door::Http);
     let wrong: Vec<String> = section
         .attacks
         .iter()
@@ -70,7 +84,7 @@ fn judge(attack: &Attack, expected: &Expected, verdict: &Verdict) -> Option<Stri
 
 /// Names are each attack's own, there are as many as promised, and the page names what works.
 fn the_book_is_whole() {
-    let sections = book::sections();
+    let sections: Vec<Section> = [book::sections(), book::messages()].concat();
     let attacks: Vec<&Attack> = sections.iter().flat_map(|section| &section.attacks).collect();
     let names: BTreeSet<&str> = attacks.iter().map(|attack| attack.name.as_str()).collect();
     assert_eq!(names.len(), attacks.len(), "two attacks have the same name");

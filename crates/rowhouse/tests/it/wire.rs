@@ -1,6 +1,7 @@
 //! The PostgreSQL door: what drivers do with it, and what strangers try.
 
 mod certificates;
+pub mod caller;
 pub mod client;
 mod commits;
 mod console;

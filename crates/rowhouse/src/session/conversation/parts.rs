@@ -89,7 +89,8 @@ pub fn cut(sql: &str, renewal: Renewal) -> Result<Vec<Part>, Error> {
     Ok(parts)
 }
 
-fn leaves_traces(statement: &Statement<'_>) -> bool {
+/// Whether what runs behind it may meet another session than before.
+pub fn leaves_traces(statement: &Statement<'_>) -> bool {
     let clean = || examine(statement.text).session == SessionEffect::KnownClean;
     !is_control(statement.verb) && !clean()
 }

@@ -10,12 +10,12 @@ use crate::answer::Answer;
 use crate::person::{Person, Transaction};
 
 /// Stands in all that belongs to others and in nothing that alice could say.
-const CANARIES: [&str; 2] = ["pearl-of-bob", "pearl-of-carol"];
+pub const CANARIES: [&str; 2] = ["pearl-of-bob", "pearl-of-carol"];
 /// What alice looks at in the end.
-const LOOK: &str = "select tenant_id, pearl from vault
+pub const LOOK: &str = "select tenant_id, pearl from vault
     union all select tenant_id, what from event order by 1, 2";
 /// As much of an answer as helps on a terminal.
-const TOLD_CHARS: usize = 300;
+pub const TOLD_CHARS: usize = 300;
 
 /// What came of an attack.
 #[derive(Debug, Default)]

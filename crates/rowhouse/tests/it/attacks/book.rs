@@ -16,7 +16,8 @@
 //! - `@reads`: it changes nothing even if it succeeds, so that it is looked after with its section;
 //! - `@bounded`: at a gateway with a short statement timeout.
 //!
-//! `<U+00A0>` in a step is that character.
+//! `<U+00A0>` in a step is that character. In `messages.txt` a step is what is sent in one go, one
+//! message in a line, in the words of [`super::messages`].
 
 use std::collections::BTreeSet;
 
@@ -143,6 +144,11 @@ const FILES: &[&str] = &[
 /// All sections of all files.
 pub fn sections() -> Vec<Section> {
     FILES.iter().flat_map(|file| read(file)).collect()
+}
+
+/// Those whose steps are messages of the PostgreSQL door.
+pub fn messages() -> Vec<Section> {
+    read(include_str!("messages.txt"))
 }
 
 fn read(text: &str) -> Vec<Section> {

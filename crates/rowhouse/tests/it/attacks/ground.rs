@@ -11,11 +11,13 @@ use serde_json::Value;
 
 use super::book::{Attack, Context};
 use super::state::{self, SCHEMA, STATE};
+use super::wire;
 use crate::gateway::{ADMIN_KEY, APP_KEY, Gateway, KEY_SECRET};
 use crate::person::{self, Person};
 use crate::postgres::{Direct, SUPERUSER};
 use crate::process::{self, rowhouse};
 use crate::stand::Stand;
+use crate::wire::caller::Caller;
 use crate::{token, wait};
 
 /// Backends end a little after their connections, and what they held with them.
@@ -32,28 +34,45 @@ const NARROW: &[(&str, &str)] = &[
     ("POOL__FAST_CONNECTIONS", "1"),
     ("POOL__SLOW_CONNECTIONS", "1"),
     ("POOL__TRANSACTION_CONNECTIONS", "1"),
+    ("POOL__WIRE_CONNECTIONS", "1"),
 ];
 /// One more, for bob's transaction.
-const WIDE: &[(&str, &str)] = &[("POOL__SHARDS", "1"), ("POOL__TRANSACTION_CONNECTIONS", "2")];
+const WIDE: &[(&str, &str)] = &[
+    ("POOL__SHARDS", "1"),
+    ("POOL__TRANSACTION_CONNECTIONS", "2"),
+    ("POOL__WIRE_CONNECTIONS", "2"),
+];
 /// Short limits, for what goes on for as long as it may.
 const BOUNDED: &[(&str, &str)] = &[
     ("POOL__SHARDS", "1"),
     ("POOL__SLOW_CONNECTIONS", "1"),
     ("POOL__TRANSACTION_CONNECTIONS", "1"),
+    ("POOL__WIRE_CONNECTIONS", "1"),
     ("LIMITS__STATEMENT_TIMEOUT", "300ms"),
 ];
 
-/// One attack at a time in each context: the next on the connection is to be bob.
-static TURNS: LazyLock<[Mutex<bool>; 2]> = LazyLock::new(Default::default);
+/// One attack at a time on each ground: the next on the connection is to be bob.
+static TURNS: LazyLock<[[Mutex<bool>; 2]; 2]> = LazyLock::new(Default::default);
+
+/// Where alice comes in. Each door has databases of its own, so that neither waits for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// The Data API.
+    Http,
+    /// PostgreSQL's own protocol.
+    Wire,
+}
 
 /// A ground, for the section whose turn it is.
 pub struct Ground<'s> {
     stand: &'s Stand,
     context: Context,
+    door: Door,
     before: BTreeMap<String, String>,
     sessions: [Value; 3],
     direct: RefCell<Direct>,
     guests: RefCell<HashMap<&'static str, Rc<Guests>>>,
+    callers: RefCell<Option<[Caller; 2]>>,
     _turn: MutexGuard<'static, bool>,
 }
 
@@ -65,30 +84,35 @@ pub struct Guests {
     pub bob: Person,
     /// An application without a tenant.
     pub app: Person,
-    _gateway: Arc<Gateway>,
+    /// The gateway.
+    pub gateway: Arc<Gateway>,
+    /// The database.
+    pub database: String,
 }
 
 impl Ground<'_> {
-    /// The ground of a context, made when the first asks.
-    pub fn of(stand: &Stand, context: Context) -> Ground<'_> {
-        let turn = &TURNS[context as usize];
+    /// The ground of a context behind a door, made when the first asks.
+    pub fn of(stand: &Stand, context: Context, door: Door) -> Ground<'_> {
+        let turn = &TURNS[door as usize][context as usize];
         let mut turn = turn.lock().unwrap_or_else(|broken| broken.into_inner());
         if !*turn {
-            make(stand, context);
+            make(stand, context, door);
             *turn = true;
         }
         let mut ground = Ground {
             stand,
             context,
+            door,
             before: BTreeMap::new(),
             sessions: Default::default(),
-            direct: RefCell::new(stand.cluster().address.connect(database(context))),
+            direct: RefCell::new(stand.cluster().address.connect(&database(context, door))),
             guests: RefCell::default(),
+            callers: RefCell::default(),
             _turn: turn,
         };
         ground.before = ground.state();
         ground.sessions = ground.witnesses();
-        let own = ground.sessions[0].as_array().unwrap();
+        let own = ground.sessions[0].as_array().expect("bob is answered");
         assert!(own.len() == 3 && own.iter().all(|row| row[0] == "bob"), "{own:?}");
         ground
     }
@@ -106,11 +130,12 @@ impl Ground<'_> {
     fn named(&self, kind: &'static str, settings: &[(&str, &str)]) -> Rc<Guests> {
         let mut guests = self.guests.borrow_mut();
         let guests = guests.entry(kind).or_insert_with(|| {
-            let name = format!("attacks {kind} {}", self.context.name());
-            let text = configuration(self.stand, self.context);
+            let database = database(self.context, self.door);
+            let name = format!("attacks {kind} {database}");
+            let text = configuration(self.stand, self.context, self.door);
             let gateway = self.stand.gateway_of(&name, || Gateway::serve_text(&text, settings));
             let [alice, bob] = ["alice", "bob"].map(|name| gateway.tenant(name));
-            Rc::new(Guests { alice, bob, app: gateway.app(), _gateway: gateway })
+            Rc::new(Guests { alice, bob, app: gateway.app(), gateway, database })
         });
         Rc::clone(guests)
     }
@@ -124,12 +149,22 @@ impl Ground<'_> {
             wait::pause(Duration::from_millis(20));
             traces = self.changes();
         }
-        for (before, after) in self.sessions.iter().zip(self.witnesses()) {
-            if *before != after {
-                traces.push(format!("the next session is {after}"));
-            }
-        }
+        traces.extend(self.other_sessions());
         traces
+    }
+
+    /// The next sessions that are not as they were before.
+    pub fn other_sessions(&self) -> Vec<String> {
+        let others = self.sessions.iter().zip(self.witnesses());
+        let others = others.filter(|(before, after)| *before != after);
+        others.map(|(_, after)| format!("the next session is {after}")).collect()
+    }
+
+    /// A step in which database and role are those of this ground.
+    pub fn spelled(&self, step: &str) -> String {
+        let (database, role) = (database(self.context, self.door), role(self.context, self.door));
+        let parts = step.split("attacks_app").map(|part| part.replace("attacks", &database));
+        parts.collect::<Vec<_>>().join(&role)
     }
 
     /// Everything as it was.
@@ -165,6 +200,11 @@ impl Ground<'_> {
     /// Bob by himself and in a transaction, and an application without a tenant.
     fn witnesses(&self) -> [Value; 3] {
         let guests = self.named("narrow", NARROW);
+        if self.door == Door::Wire {
+            let mut callers = self.callers.borrow_mut();
+            let new = || ["bob", "app"].map(|name| wire::guest(&guests, name));
+            return wire::witnesses(callers.get_or_insert_with(new), WITNESS);
+        }
         let rows = |answer: crate::answer::Answer| match answer.status {
             200 => answer.rows(),
             _ => answer.text().into(),
@@ -177,24 +217,23 @@ impl Ground<'_> {
     }
 }
 
-fn database(context: Context) -> &'static str {
-    match context {
-        Context::Standard => "attacks",
-        Context::Sealed => "attacks_sealed",
-    }
+/// The attacks name those of the Data API's standard context.
+fn database(context: Context, door: Door) -> String {
+    let [door, context] = [
+        if door == Door::Wire { "_wire" } else { "" },
+        if context == Context::Sealed { "_sealed" } else { "" },
+    ];
+    format!("attacks{door}{context}")
 }
 
-fn role(context: Context) -> &'static str {
-    match context {
-        Context::Standard => "attacks_app",
-        Context::Sealed => "attacks_sealed_app",
-    }
+fn role(context: Context, door: Door) -> String {
+    format!("{}_app", database(context, door))
 }
 
 /// A database that knows nothing of walls, and what `rowhouse rls apply` makes of it.
-fn make(stand: &Stand, context: Context) {
+fn make(stand: &Stand, context: Context, door: Door) {
     let address = &stand.cluster().address;
-    let (database, role) = (database(context), role(context));
+    let (database, role) = (&database(context, door), &role(context, door));
     address.query("postgres", &format!("create database {database}"));
     address.query("postgres", &format!("create role {role} login password '{role}'"));
     address.query(database, SCHEMA);
@@ -210,7 +249,7 @@ fn make(stand: &Stand, context: Context) {
         Context::Standard => run(&[&apply[..], &["--tenant-setting", "app.tenant_id"]].concat()),
         Context::Sealed => {
             run(&[&apply[..], &["--sealed"]].concat());
-            let file = keys_file(stand);
+            let file = keys_file(stand, door);
             run(&["keys", "rotate", "--keys-file", file.to_str().unwrap()]);
         }
     }
@@ -218,14 +257,14 @@ fn make(stand: &Stand, context: Context) {
 }
 
 /// The keys of the sealed database and its gateways.
-fn keys_file(stand: &Stand) -> PathBuf {
-    stand.dev().directory.file("attacks-seal-keys.json")
+fn keys_file(stand: &Stand, door: Door) -> PathBuf {
+    stand.dev().directory.file(&format!("{}-seal-keys.json", database(Context::Sealed, door)))
 }
 
-fn configuration(stand: &Stand, context: Context) -> String {
+fn configuration(stand: &Stand, context: Context, door: Door) -> String {
     let server = &stand.cluster().address;
     let (socket, port) = (server.socket.display(), server.port);
-    let (database, role) = (database(context), role(context));
+    let (database, role) = (database(context, door), role(context, door));
     let mut text = format!(
         "[http]\nlisten = '127.0.0.1:0'\n[admin]\nlisten = '127.0.0.1:0'\n\
          [jwt]\naudience = ['{audience}']\n\
@@ -241,16 +280,24 @@ fn configuration(stand: &Stand, context: Context) -> String {
         resource = person::RESOURCE,
     );
     if context == Context::Sealed {
-        text.push_str(&format!("[seal]\nkeys_file = '{}'\n", keys_file(stand).display()));
+        text.push_str(&format!("[seal]\nkeys_file = '{}'\n", keys_file(stand, door).display()));
     }
     for (name, role, password, principals) in [
-        ("app_user", role, role, "['tenant', 'app']"),
+        ("app_user", role.as_str(), role.as_str(), "['tenant', 'app']"),
         ("owner", "postgres", server.password.as_str(), "['admin']"),
     ] {
         let arn = person::secret(name);
         text.push_str(&format!(
             "[[secret]]\narn = '{arn}'\nrole = '{role}'\npassword = '{password}'\n\
              principals = {principals}\n"
+        ));
+    }
+    if door == Door::Wire {
+        let arn = person::secret("app_user");
+        text.push_str(&format!(
+            "[wire]\nlisten = '127.0.0.1:0'\ntoken_secret = '{arn}'\n\
+             [[user]]\nname = 'app'\npassword = '{KEY_SECRET}'\nprincipal = 'app'\n\
+             secret = '{arn}'\n"
         ));
     }
     for (id, principal) in [(APP_KEY, "app"), (ADMIN_KEY, "admin")] {

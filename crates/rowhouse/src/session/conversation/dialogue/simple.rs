@@ -12,7 +12,7 @@ use super::expected::{Closing, Reply};
 use super::{Dialogue, encode};
 use crate::error::{Error, Kind};
 use crate::session::conversation::nature::{ends, opens};
-use crate::session::conversation::parts::{Renewal, cut};
+use crate::session::conversation::parts::{Renewal, cut, leaves_traces};
 use crate::session::conversation::prepared::deallocated;
 
 impl Dialogue {
@@ -63,6 +63,8 @@ impl Dialogue {
         self.prepare(statements.iter().all(|statement| opens(statement.verb)))?;
         encode(frontend::query(&mut self.to_server, &part.written()))?;
         self.another |= statements.last().is_some_and(|last| ends(last.verb));
+        // What the text as a whole was noted for, each of its parts may have done again.
+        self.parse_prologue |= statements.iter().any(leaves_traces);
         let ours = !self.parts.is_empty();
         self.commit(statements.iter().any(|statement| statement.verb == Verb::Copy), ours)
     }
