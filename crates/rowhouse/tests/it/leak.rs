@@ -3,10 +3,12 @@
 //! Gateways with one connection of a kind. Caller A does one of the acts, by itself or in a
 //! transaction; then two callers B, an application without a tenant and another tenant, look at
 //! everything they can see. Most looks are statements that the gateway takes for harmless, so that
-//! no reset comes before them and whatever A has left would be met.
+//! no reset comes before them and whatever A has left would be met. The same through the PostgreSQL
+//! door is in [`wire`].
 
 pub mod acts;
 mod oracle;
+mod wire;
 
 use std::time::Duration;
 
@@ -43,6 +45,7 @@ pub fn cases() -> Vec<Case> {
             cases.push(case(name, move |stand| no_trace(stand, who, act)));
         }
     }
+    cases.extend(wire::cases());
     cases
 }
 

@@ -254,7 +254,7 @@ const PINNED: &[&str] = &[
 /// Made of tables and functions that the gateway takes for harmless, so that it meets a connection
 /// as it was left: the settings that every session starts with, and of the others those that
 /// differ.
-const CLEAN_LOOK: &str = "
+pub const CLEAN_LOOK: &str = "
     select 'setting' as kind, name as a, current_setting(name, true) as b from (values
         ('DateStyle'), ('IntervalStyle'), ('TimeZone'), ('application_name'), ('bytea_output'),
         ('client_encoding'), ('client_min_messages'), ('extra_float_digits'), ('row_security'),
@@ -278,7 +278,7 @@ const CLEAN_LOOK: &str = "
 
 /// With views and functions that show sessions, so that a connection which was used is reset
 /// before.
-const UNCLEAN_LOOK: &str = "
+pub const UNCLEAN_LOOK: &str = "
     union all select 'setting', name::text, setting::text from pg_settings
         where source in ('session', 'client', 'interactive', 'user', 'database', 'database user')
         and (name <> 'statement_timeout' or source <> 'client')
