@@ -5,6 +5,7 @@ pub mod caller;
 pub mod client;
 mod commits;
 mod console;
+mod crossings;
 mod extended;
 mod guesses;
 mod hostile;
@@ -36,6 +37,7 @@ pub fn cases() -> Vec<Case> {
         restarts::cases(),
         secure::cases(),
         sealed::cases(),
+        crossings::cases(),
         console::cases(),
         certificates::cases(),
         guesses::cases(),
