@@ -1,7 +1,7 @@
 //! The PostgreSQL door: what drivers do with it, and what strangers try.
 
-mod certificates;
 pub mod caller;
+mod certificates;
 pub mod client;
 mod commits;
 mod console;
