@@ -15,8 +15,8 @@ const HOLD: &str = "hold";
 const WORDS: &[&str] = &["temp", "temporary"];
 /// What names of functions begin with that take locks of the session or of the transaction.
 const LOCKS: [&str; 2] = ["pg_advisory_", "pg_try_advisory_"];
-/// In the names of those that take locks of the transaction.
-const OF_TRANSACTION: &str = "_xact_";
+/// In the names of those that take locks of the transaction, or give back those of the session.
+const NOT_KEPT: [&str; 2] = ["_xact_", "_unlock"];
 /// Settings that drivers make for every connection, and that change no answer: sorted.
 /// `extra_float_digits` is one of them from 1 on, where all digits that are needed are shown.
 const WEIGHTLESS: &[&str] = &["application_name", "extra_float_digits", "jit"];
@@ -80,9 +80,9 @@ pub fn lasting(sql: &str) -> Option<Lasting> {
 
 fn keeps(verb: Verb) -> Option<Lasting> {
     match verb {
-        Verb::Set | Verb::Reset => Some(Lasting::Setting),
+        Verb::Set => Some(Lasting::Setting),
         Verb::SetRole | Verb::SetSessionAuthorization => Some(Lasting::Role),
-        Verb::Listen | Verb::Unlisten => Some(Lasting::Listen),
+        Verb::Listen => Some(Lasting::Listen),
         Verb::Prepare => Some(Lasting::Prepare),
         Verb::Load => Some(Lasting::Load),
         _ => None,
@@ -127,7 +127,7 @@ fn named(tokens: &[Token<'_>]) -> Option<Lasting> {
         Some(Lasting::Cursor)
     } else if word.is_in(WORDS) || name.starts_with(OWN_SCHEMA) {
         Some(Lasting::Temporary)
-    } else if locks && !name.contains(OF_TRANSACTION) {
+    } else if locks && !NOT_KEPT.iter().any(|part| name.contains(part)) {
         Some(Lasting::Lock)
     } else if name == "set_config" {
         let call = tokens.get(1..).unwrap_or_default();

@@ -104,6 +104,19 @@ impl Prologue {
         Self(Shape::Settings { names: Arc::clone(names), tenant: None, choices })
     }
 
+    /// The same without the settings that are found to be somebody else's matter, by their places
+    /// among the names. Only where settings are believed.
+    #[must_use]
+    pub fn without(&self, is_taken: impl Fn(usize) -> bool) -> Self {
+        let Shape::Settings { names, tenant, choices } = &self.0 else { return self.clone() };
+        let kept = names.iter().enumerate().filter(|(place, _)| !is_taken(*place));
+        let names: Arc<[SettingName]> = kept.map(|(_, name)| name.clone()).collect();
+        if names.is_empty() {
+            return Self::default();
+        }
+        Self(Shape::Settings { names, tenant: tenant.clone(), choices: Arc::clone(choices) })
+    }
+
     /// The statement that makes `n` settings at once: parameters `$1, $2` are the first name and
     /// value, and so on; empty for none. It depends on `n` only, so it is prepared once.
     ///

@@ -17,6 +17,7 @@ mod parts;
 mod pinning;
 mod prepared;
 mod relay;
+mod sayings;
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -214,6 +215,7 @@ impl Session {
             settings: target.database.tenant_settings.clone(),
             context: target.database.context,
             chosen: manners.chosen().is_some(),
+            begun: manners.settings.iter().map(|(name, _)| name.clone()).collect(),
         };
         let chosen = manners.chosen().map(|tenant| Occupant::Tenant(tenant.clone()));
         let dialogue = Dialogue::new(Terms {

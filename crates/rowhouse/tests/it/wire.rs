@@ -13,6 +13,7 @@ mod limits;
 mod lookups;
 mod renewed;
 mod restarts;
+mod resets;
 mod scripts;
 mod sealed;
 mod secure;
@@ -35,6 +36,7 @@ pub fn cases() -> Vec<Case> {
         hostile::cases(),
         limits::cases(),
         restarts::cases(),
+        resets::cases(),
         secure::cases(),
         sealed::cases(),
         crossings::cases(),

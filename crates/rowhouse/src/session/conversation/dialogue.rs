@@ -8,12 +8,14 @@
 //! One segment is under way at a time: what a client sends up to `Sync` or `Query`. So the state of
 //! the transaction is known whenever it is decided whether a prologue is due.
 
+mod copying;
 mod expected;
 mod extended;
 mod hear;
 mod loss;
 mod needs;
 mod portals;
+mod reports;
 mod simple;
 
 use std::collections::VecDeque;
@@ -38,6 +40,7 @@ use portals::Portals;
 use super::nature::Nature;
 use super::parts::Part;
 use super::prepared::{ClientStatement, Prepared};
+use super::sayings::{ALL, Mask, Sayings};
 use crate::error::{Error, Kind};
 use crate::pool::Condition;
 
@@ -92,15 +95,23 @@ pub struct Dialogue {
     due: bool,
     /// The connection does not know the prologue's statement, or may have forgotten it.
     parse_prologue: bool,
-    settings_due: bool,
+    /// Of the settings that the session begins with, those that have to be made.
+    settings_due: Mask,
     /// On this connection an implicit transaction that the prologue began outlives a Query.
     lingering: bool,
     /// The prologue was said since the last end of a segment.
     said: bool,
     /// How a command completed whose transaction is still to be committed.
     completion: Option<BytesMut>,
-    /// The application has changed itself whose rows it sees, for good.
-    context_taken: bool,
+    /// What goes before where SQL has said nothing of it.
+    given: Prologue,
+    /// What the client was told last of settings that its session began with, by their places;
+    /// nothing of those that are still the same.
+    reported: Vec<(usize, String)>,
+    /// What SQL has said of it.
+    sayings: Sayings,
+    /// Something of the client's ran since the last end of a segment.
+    ran: bool,
     /// Something was sent that no `ReadyForQuery` has ended.
     in_segment: bool,
     /// The client waits for `ReadyForQuery`.
@@ -111,6 +122,8 @@ pub struct Dialogue {
     skipping: bool,
     /// PostgreSQL takes a COPY stream.
     copying: bool,
+    /// Syncs behind the last data of that stream.
+    syncs_in_stream: usize,
     /// The transaction that has failed was ended, or goes on, in this segment.
     ended: bool,
     /// The transaction was ended by the last statement of a text: by `AND CHAIN` it is in another.
@@ -186,6 +199,7 @@ impl Dialogue {
             judge: terms.judge,
             kind: terms.kind,
             fixed: terms.fixed,
+            given: terms.prologue.clone(),
             prologue: terms.prologue,
             settings: terms.settings,
             context: terms.context,
@@ -207,16 +221,19 @@ impl Dialogue {
             held: false,
             due: false,
             parse_prologue: false,
-            settings_due: false,
+            settings_due: 0,
             lingering: false,
             said: false,
             completion: None,
-            context_taken: false,
+            reported: Vec::new(),
+            sayings: Sayings::default(),
+            ran: false,
             in_segment: false,
             waiting: false,
             holding: false,
             skipping: false,
             copying: false,
+            syncs_in_stream: 0,
             ended: false,
             another: false,
             passing: 0,
@@ -239,7 +256,7 @@ impl Dialogue {
         self.said = false;
         self.traces = Traces::default();
         self.parse_prologue = prologue_unknown;
-        self.settings_due = condition == Condition::Pristine && !self.settings.is_empty();
+        self.settings_due = if condition == Condition::Pristine { ALL } else { 0 };
         self.due = self.has_prologue();
     }
 
@@ -384,9 +401,11 @@ impl Dialogue {
                 let text = "function calls by their own message are not supported; use SELECT";
                 self.refuse(Error::new(Kind::NotSupported, text), true);
             }
-            // A stream whose COPY has failed is still coming; PostgreSQL leaves it out as well.
-            Request::Flush | Request::CopyData | Request::CopyDone | Request::CopyFail => {}
-            Request::Terminate => {}
+            // Also that of a COPY that has failed, which is still coming.
+            Request::CopyData | Request::CopyDone | Request::CopyFail => {
+                self.take_copy_ahead(&request, message);
+            }
+            Request::Flush | Request::Terminate => {}
         }
         Ok(())
     }

@@ -4,13 +4,13 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rowhouse_protocol::context::{ContextChange, context_change};
 use rowhouse_protocol::lasting::is_lasting;
 use rowhouse_protocol::statement::{SessionEffect, Verb, examine, statements};
 use rowhouse_tenancy::ids::SettingName;
 use rowhouse_tenancy::principal::Principal;
 
 use super::pinning::Pinning;
+use super::sayings::Saying;
 use crate::config::Context;
 use crate::error::Error;
 use crate::pool::Pool;
@@ -28,8 +28,6 @@ pub struct Nature {
     pub lasting: bool,
     /// No reset takes its traces away.
     pub indelible: bool,
-    /// It may change whose rows the session sees.
-    pub context: bool,
     /// It begins a transaction or says how it is to be: nothing may run before it.
     pub opens: bool,
     /// Outside a transaction block it is refused, or does nothing: so says PostgreSQL, if nothing
@@ -43,8 +41,8 @@ pub struct Nature {
     pub revives: bool,
     /// What the catalog says may be something else afterwards.
     pub defining: bool,
-    /// All settings go back to what the connection began with.
-    pub resets: bool,
+    /// What it says of settings that the session has begun with.
+    pub saying: Saying,
 }
 
 /// Judges texts, or refuses them.
@@ -61,6 +59,8 @@ pub struct Judge {
     pub context: Context,
     /// An application has chosen its tenant when it began.
     pub chosen: bool,
+    /// The names of the other settings that the session has begun with.
+    pub begun: Vec<String>,
 }
 
 impl Judge {
@@ -75,19 +75,16 @@ impl Judge {
             return Ok(Nature { clean: true, ..Nature::default() });
         }
         let names: Vec<&str> = self.settings.iter().map(SettingName::as_str).collect();
-        let context = || context_change(sql, &names).is_some_and(|change| is_of_tenant(&change));
+        let begun: Vec<&str> = self.begun.iter().map(String::as_str).collect();
+        let saying = Saying::of(sql, &names, &begun);
         let nature = of(sql);
         if nature.lasting {
             self.pinning.check(sql)?;
         }
-        Ok(Nature { context: context(), indelible: entry.is_indelible(), ..nature })
+        // DISCARD ALL stands alone, or PostgreSQL refuses it.
+        let opens = nature.opens || saying.discards;
+        Ok(Nature { saying, opens, indelible: entry.is_indelible(), ..nature })
     }
-}
-
-/// Whose rows are seen depends on it; not so on who reads them, or how.
-fn is_of_tenant(change: &ContextChange) -> bool {
-    use ContextChange::{AlterDefaults, Channel, Lexing, Role, SessionAuthorization};
-    !matches!(change, Role | SessionAuthorization | AlterDefaults | Channel | Lexing { .. })
 }
 
 /// What the text says, whoever says it.
@@ -106,7 +103,6 @@ pub fn of(sql: &str) -> Nature {
         copies: parts.iter().any(|part| part.verb == Verb::Copy),
         ends: one.is_some_and(ends),
         revives: one == Some(Verb::RollbackTo),
-        resets: parts.iter().any(|part| matches!(part.verb, Verb::Discard | Verb::Reset)),
         defining: parts.iter().any(|part| is_definition(part.verb)),
         ..Nature::default()
     }

@@ -1,5 +1,6 @@
 //! Where transactions end: with a Query, a Sync, a COPY, and where PostgreSQL takes them back.
 
+use bytes::BytesMut;
 use rowhouse_protocol::frontend::{self, copy_data, copy_done, parse, query, sync};
 
 use super::client::Client;
@@ -14,6 +15,7 @@ pub fn cases() -> Vec<Case> {
             ("each_query_is_a_transaction", each_query_is_a_transaction),
             ("what_cannot_be_committed", what_cannot_be_committed),
             ("copies_are_committed", copies_are_committed),
+            ("streams_sent_ahead", streams_sent_ahead),
             ("a_query_behind_an_error", a_query_behind_an_error),
         ],
     )
@@ -96,6 +98,73 @@ fn copies_are_committed(stand: &Stand) {
         }
     }
     admin.ask("drop table copied");
+}
+
+/// By the extended protocol, with what a client may have sent before PostgreSQL asks for it.
+fn streams_sent_ahead(stand: &Stand) {
+    let gateway = stand.main();
+    let mut admin = Client::login(&gateway, "admin", "it");
+    admin.ask("create table sent_ahead (mark text); grant select, insert on sent_ahead to it_app");
+    admin.ask(
+        "create view not_for_copies as select 1 as x; grant insert on not_for_copies to it_app",
+    );
+    let mut client = Client::login(&gateway, "one", "it");
+    let run = |buf: &mut BytesMut, sql: &str| {
+        parse(buf, "", sql, &[]).unwrap();
+        frontend::bind(buf, "", "", &[]).unwrap();
+        frontend::execute(buf, "", 0).unwrap();
+    };
+    let into = "copy sent_ahead from stdin";
+    // What is sent at once behind the Execute, the order of what comes, and rows that are new:
+    // `d`ata, bad data (`x`), `c`opy done, `f`ailed, `S`ync, `H`: Flush.
+    for (sql, sent, order, rows) in [
+        (into, "dcS", "12GCZ", 1),
+        (into, "ddcS", "12GCZ", 2),
+        (into, "fS", "12GEZ", 0),
+        (into, "xcS", "12GEZ", 0),
+        (into, "dSdcS", "12GCZ", 2),
+        (into, "SdcS", "12GCZ", 1),
+        (into, "xS", "12GEZ", 0),
+        (into, "SxS", "12GEZ", 0),
+        (into, "HdHcS", "12GCZ", 1),
+        ("copy not_for_copies from stdin", "S", "12GEZ", 0),
+        ("copy not_for_copies from stdin", "dcS", "12GEZ", 0),
+        ("copy nowhere from stdin", "dcS", "12EZ", 0),
+        ("select 1", "dcS", "12DCZ", 0),
+    ] {
+        let before: i32 = admin.ask("select count(*) from sent_ahead").shown().parse().unwrap();
+        client.send(|buf| {
+            run(buf, sql);
+            for word in sent.chars() {
+                match word {
+                    'd' => copy_data(
+                        buf, b"a
+",
+                    )
+                    .unwrap(),
+                    'x' => copy_data(
+                        buf, b"a	b
+",
+                    )
+                    .unwrap(),
+                    'c' => copy_done(buf),
+                    'f' => frontend::copy_fail(buf, "no").unwrap(),
+                    'H' => frontend::flush(buf),
+                    _ => sync(buf),
+                }
+            }
+        });
+        // A reply ends with a CopyInResponse as well.
+        let mut found = client.reply().order;
+        if found.ends_with('G') {
+            found.push_str(&client.reply().order);
+        }
+        assert_eq!(found, order, "{sql} {sent}");
+        let count = admin.ask("select count(*) from sent_ahead").shown();
+        assert_eq!(count, (before + rows).to_string(), "{sql} {sent}");
+        assert_eq!(client.ask(OWN).shown(), "tenant_1", "{sql} {sent}");
+    }
+    admin.ask("drop table sent_ahead; drop view not_for_copies");
 }
 
 /// PostgreSQL leaves it out, and waits for a Sync that is the client's own.

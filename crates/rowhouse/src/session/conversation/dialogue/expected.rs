@@ -25,8 +25,8 @@ pub enum Reply {
     DescribeStatement,
     /// Describe, of a portal.
     DescribePortal,
-    /// Execute.
-    Execute,
+    /// Execute, and what of a COPY stream was sent behind it.
+    Execute(Stream),
     /// Close.
     Close,
     /// Sync.
@@ -39,6 +39,17 @@ pub enum Reply {
     Stray,
     /// An error, in whose place this one is told.
     Refusal(Error),
+}
+
+/// How much of a COPY stream was sent before PostgreSQL has asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// None of it.
+    Nothing,
+    /// Its beginning.
+    Begun,
+    /// All of it.
+    Ended,
 }
 
 /// What ends the transaction of a Query.
@@ -79,15 +90,15 @@ impl Reply {
             | (Reply::Close, tag::CLOSE_COMPLETE)
             | (Reply::DescribeStatement | Reply::DescribePortal, tag::ROW_DESCRIPTION)
             | (Reply::DescribeStatement | Reply::DescribePortal, tag::NO_DATA)
-            | (Reply::Execute, tag::PORTAL_SUSPENDED | tag::EMPTY_QUERY_RESPONSE)
-            | (Reply::Execute, tag::COMMAND_COMPLETE) => Some(true),
+            | (Reply::Execute(_), tag::PORTAL_SUSPENDED | tag::EMPTY_QUERY_RESPONSE)
+            | (Reply::Execute(_), tag::COMMAND_COMPLETE) => Some(true),
             (Reply::DescribeStatement, tag::PARAMETER_DESCRIPTION)
             | (Reply::Query(_), tag::COMMAND_COMPLETE)
             | (Reply::Query(_), tag::ROW_DESCRIPTION | tag::EMPTY_QUERY_RESPONSE) => Some(false),
             // A Sync behind it would be lost in the stream: it was to be sent later.
             (Reply::Query(Closing::Sent), tag::COPY_IN_RESPONSE) => None,
-            (Reply::Query(_) | Reply::Execute, tag::COPY_IN_RESPONSE) => Some(false),
-            (Reply::Query(_) | Reply::Execute, answer) if is_data(answer) => Some(false),
+            (Reply::Query(_) | Reply::Execute(_), tag::COPY_IN_RESPONSE) => Some(false),
+            (Reply::Query(_) | Reply::Execute(_), answer) if is_data(answer) => Some(false),
             _ => None,
         }
     }

@@ -10,13 +10,14 @@ use rowhouse_protocol::request::tag;
 use rowhouse_tenancy::principal::PrincipalKind;
 use rowhouse_tenancy::prologue::Context;
 
-use super::expected::Reply;
+use super::expected::{Reply, Stream};
 use super::{Dialogue, NOWHERE, PROLOGUE_PORTAL, encode};
 use crate::error::{Error, Kind};
 use crate::pool::PROLOGUE_STATEMENT;
 use crate::session::conversation::beginning::{self, Scope};
 use crate::session::conversation::nature::Nature;
 use crate::session::conversation::prepared::ClientStatement;
+use crate::session::conversation::sayings::{Saying, at};
 use crate::session::series::Making;
 
 impl Dialogue {
@@ -114,8 +115,9 @@ impl Dialogue {
         }
         self.settle();
         self.prepare(nature.opens)?;
-        self.pass(message, Reply::Execute);
+        self.pass(message, Reply::Execute(Stream::Nothing));
         self.note(nature);
+        self.say(nature.saying);
         if !nature.clean && !nature.control {
             // It goes on in the same portal.
             self.portals.insert(portal, nature);
@@ -145,28 +147,45 @@ impl Dialogue {
             self.portals.clear();
         }
         self.pinned |= nature.lasting;
-        // They go back to what the connection began with, and not to what this client asked for.
-        self.settings_due |= nature.resets;
         // DISCARD, DEALLOCATE or what a function hides may have taken it away.
         self.parse_prologue |= !nature.control;
-        // Settings decide nothing in a sealed database.
-        let believed = self.context == Context::Standard;
-        if believed && self.kind == PrincipalKind::App && nature.lasting && nature.context {
-            self.context_taken = true;
-            self.due = false;
+    }
+
+    /// What something that runs says of settings. Those of the tenant decide nothing in a sealed
+    /// database, and of those of a tenant it has nothing to say.
+    pub(super) fn say(&mut self, saying: Saying) {
+        let alone = self.status == TransactionStatus::Idle && !self.ran;
+        self.ran = true;
+        if saying.discards && alone {
+            // Nothing is left that would hold the client to its connection.
+            self.pinned = false;
         }
+        let believed = self.context == Context::Standard && self.kind == PrincipalKind::App;
+        let of_tenant =
+            if believed { saying } else { Saying { reset: saying.reset, ..Saying::default() } };
+        if self.sayings.say(of_tenant) {
+            self.renew_prologue();
+        }
+        // What it went back to is not what the client has chosen when it began.
+        self.due |= believed && saying.returned != 0 && self.has_prologue();
+    }
+
+    /// What goes before is everything of which SQL has said nothing.
+    pub(super) fn renew_prologue(&mut self) {
+        self.prologue = self.given.without(|place| self.sayings.takes(place));
+        self.parse_prologue = true;
+        self.due &= self.has_prologue();
     }
 
     pub(super) fn has_prologue(&self) -> bool {
-        !self.prologue.is_empty() && !self.context_taken
+        !self.prologue.is_empty()
     }
 
     /// What has to be on the connection before anything of the client's runs. `opens`: what comes
     /// next begins a transaction, and nothing may run in it before that.
     pub(super) fn prepare(&mut self, opens: bool) -> Result<(), Error> {
         let between = self.status == TransactionStatus::Idle && !self.in_segment;
-        if self.settings_due && between {
-            self.settings_due = false;
+        if self.settings_due != 0 && between {
             self.write_settings()?;
         }
         let runs = self.status != TransactionStatus::Failed || self.ended;
@@ -213,16 +232,22 @@ impl Dialogue {
         encode(frontend::execute(buf, PROLOGUE_PORTAL, 0))?;
         encode(frontend::close_portal(buf, PROLOGUE_PORTAL))?;
         self.expect(Reply::Bind, true);
-        self.expect(Reply::Execute, true);
+        self.expect(Reply::Execute(Stream::Nothing), true);
         self.expect(Reply::Close, true);
         Ok(())
     }
 
     fn write_settings(&mut self) -> Result<(), Error> {
         let making = Making::of(self.context);
-        encode(beginning::write(&mut self.to_server, &self.settings, making, Scope::Session))?;
-        for _ in 0..beginning::count(&self.settings, making, Scope::Session) {
-            for reply in [Reply::Parse(None), Reply::Bind, Reply::Execute] {
+        let due = std::mem::take(&mut self.settings_due);
+        let named = self.settings.iter().enumerate().filter(|(place, _)| due & at(*place) != 0);
+        let settings: Vec<_> = named.map(|(_, setting)| setting.clone()).collect();
+        if settings.is_empty() {
+            return Ok(());
+        }
+        encode(beginning::write(&mut self.to_server, &settings, making, Scope::Session))?;
+        for _ in 0..beginning::count(&settings, making, Scope::Session) {
+            for reply in [Reply::Parse(None), Reply::Bind, Reply::Execute(Stream::Nothing)] {
                 self.expect(reply, true);
             }
         }

@@ -72,16 +72,7 @@ impl Dialogue {
                 return Ok(());
             }
             tag::PARAMETER_STATUS => {
-                self.traces.reported = true;
-                // What our settings change, the client was told when it began.
-                if self.expected.front().is_some_and(Expected::ends_settings) {
-                    return Ok(());
-                }
-                // It comes behind what has made it so.
-                match &mut self.completion {
-                    Some(held) => held.extend_from_slice(frame),
-                    None => self.tell(frame),
-                }
+                self.hear_report(frame);
                 return Ok(());
             }
             tag::NOTIFICATION_RESPONSE => {
@@ -127,22 +118,13 @@ impl Dialogue {
         Ok(())
     }
 
-    /// From here on PostgreSQL takes nothing but the stream; a `Sync` that was sent before it is
-    /// lost (PostgreSQL docs, "Message Flow", COPY Operations).
-    fn begin_copy(&mut self) {
-        self.copying = true;
-        self.waiting = false;
-        while self.expected.get(1).is_some_and(|next| matches!(next.reply, Reply::Sync)) {
-            self.expected.remove(1);
-        }
-    }
-
     /// What a completion says: how many rows, and that statements went all at once, which are the
     /// client's as well.
     fn note_completion(&mut self, frame: &Bytes) {
         let body = frame.get(HEADER_LEN..).unwrap_or_default();
         let Ok(tag) = CommandTag::decode(body) else { return };
         self.rows += tag.rows().unwrap_or(0);
+        self.sayings.hear(tag.text);
         if matches!(tag.text, "DISCARD ALL" | "DEALLOCATE ALL") {
             self.prepared.clear();
             self.unnamed = None;
@@ -152,7 +134,7 @@ impl Dialogue {
     /// Everything up to the end of the segment will not be answered.
     fn hear_error(&mut self, frame: &Bytes) -> Result<(), Error> {
         self.unnamed = None;
-        self.copying = false;
+        self.end_copy();
         self.parts.clear();
         // What was bound behind the error is not there.
         self.portals.clear();
@@ -274,7 +256,13 @@ impl Dialogue {
             return Ok(());
         }
         self.tell_completion();
-        (self.ended, self.said) = (false, false);
+        (self.ended, self.said, self.ran) = (false, false, false);
+        let idle = ready.status == TransactionStatus::Idle;
+        let (again, changed) = self.sayings.end(idle, self.error.is_some());
+        self.settings_due |= again;
+        if changed {
+            self.renew_prologue();
+        }
         if ready.status == TransactionStatus::Idle {
             self.portals.clear();
         }

@@ -41,7 +41,16 @@ impl Dialogue {
                     response::ready_for_query(&mut self.to_client, self.status);
                     return true;
                 }
-                (self.judge)(sql, &[]).err()
+                match (self.judge)(sql, &[]) {
+                    // PostgreSQL keeps nothing of this client.
+                    Ok(nature) if nature.saying.discards && !self.in_segment => {
+                        self.prepared.clear();
+                        response::command_complete(&mut self.to_client, "DISCARD ALL");
+                        response::ready_for_query(&mut self.to_client, self.status);
+                        return true;
+                    }
+                    judged => judged.err(),
+                }
             }
             Ok(Request::Parse { sql, types, .. }) => (self.judge)(sql, &types).err(),
             _ => None,

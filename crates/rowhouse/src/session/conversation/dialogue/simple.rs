@@ -1,16 +1,15 @@
-//! What a simple query becomes, and what a COPY stream does.
+//! What a simple query becomes.
 
 use bytes::Bytes;
 use rowhouse_protocol::backend::TransactionStatus;
 use rowhouse_protocol::frontend;
-use rowhouse_protocol::request::Request;
 use rowhouse_protocol::response;
 use rowhouse_protocol::statement::{Verb, statements};
 use rowhouse_tenancy::principal::PrincipalKind;
 
 use super::expected::{Closing, Reply};
 use super::{Dialogue, encode};
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::session::conversation::nature::{ends, opens};
 use crate::session::conversation::parts::{Renewal, cut, leaves_traces};
 use crate::session::conversation::prepared::deallocated;
@@ -48,6 +47,7 @@ impl Dialogue {
             self.commit(nature.copies, false)?;
             let last = || statements(sql).last().is_some_and(|last| ends(last.verb));
             self.another |= !nature.clean && last();
+            self.say(nature.saying);
         } else {
             self.send_part()?;
         }
@@ -62,6 +62,9 @@ impl Dialogue {
         let statements = statements(part.text());
         self.prepare(statements.iter().all(|statement| opens(statement.verb)))?;
         encode(frontend::query(&mut self.to_server, &part.written()))?;
+        if let Ok(nature) = (self.judge)(part.text(), &[]) {
+            self.say(nature.saying);
+        }
         self.another |= statements.last().is_some_and(|last| ends(last.verb));
         // What the text as a whole was noted for, each of its parts may have done again.
         self.parse_prologue |= statements.iter().any(leaves_traces);
@@ -90,30 +93,6 @@ impl Dialogue {
         frontend::sync(&mut self.to_server);
         self.expect(Reply::Parse(None), true);
         self.expect(Reply::Commit, ours);
-        Ok(())
-    }
-
-    pub(super) fn take_copy(
-        &mut self,
-        request: &Request<'_>,
-        message: &Bytes,
-    ) -> Result<(), Error> {
-        match request {
-            Request::CopyData => self.to_server.extend_from_slice(message),
-            Request::CopyDone | Request::CopyFail => {
-                self.to_server.extend_from_slice(message);
-                self.copying = false;
-                // Behind a COPY of the extended protocol the client sends a Sync.
-                self.waiting =
-                    self.expected.front().is_some_and(|next| matches!(next.reply, Reply::Query(_)));
-            }
-            // PostgreSQL leaves them out in the middle of a stream.
-            Request::Flush | Request::Sync => {}
-            _ => {
-                let text = "a COPY stream was not ended before the next message";
-                return Err(Error::new(Kind::Protocol, text));
-            }
-        }
         Ok(())
     }
 }

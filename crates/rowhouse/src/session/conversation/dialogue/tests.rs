@@ -24,7 +24,7 @@ fn judge(sql: &str, _types: &[u32]) -> Result<Nature, Error> {
     match sql {
         "forbidden" => Err(Error::new(Kind::ContextProtected, "no")),
         sql if sql.starts_with("select") => Ok(Nature { clean: true, ..Nature::default() }),
-        sql => Ok(Nature { context: true, ..nature::of(sql) }),
+        sql => Ok(nature::of(sql)),
     }
 }
 
@@ -151,6 +151,50 @@ const EXCHANGES: &[Exchange] = &[
         "PBESCPBECQdc",
         "12DCZI312DC3GCZI",
         "GCZ",
+    ),
+    // A stream that PostgreSQL has not asked for yet, all of it and its beginning.
+    (
+        PrincipalKind::App,
+        &["P:copy t from stdin", "B", "E", "d", "c", "S"],
+        "PBESCPBECPBEdcS",
+        "12DCZI312DC312GCZI",
+        "12GCZ",
+    ),
+    (
+        PrincipalKind::App,
+        &["P:copy t from stdin", "B", "E", "d", "S", "d", "c", "S"],
+        "PBESCPBECPBEdSdcS",
+        "12DCZI312DC312GCZI",
+        "12GCZ",
+    ),
+    (
+        PrincipalKind::App,
+        &["P:copy t from stdin", "B", "E", "S", "d", "c", "S"],
+        "PBESCPBECPBESdcS",
+        "12DCZI312DC312GCZI",
+        "12GCZ",
+    ),
+    // It has failed: behind an error each Sync is answered.
+    (
+        PrincipalKind::App,
+        &["P:copy t from stdin", "B", "E", "S"],
+        "PBESCPBECPBES",
+        "12DCZI312DC312GEZI",
+        "12GEZ",
+    ),
+    (
+        PrincipalKind::App,
+        &["P:copy t from stdin", "B", "E", "S", "d", "S"],
+        "PBESCPBECPBESdS",
+        "12DCZI312DC312GEZI",
+        "12GEZ",
+    ),
+    (
+        PrincipalKind::App,
+        &["P:copy t from stdin", "B", "E", "d", "S"],
+        "PBESCPBECPBEdS",
+        "12DCZI312DC312GEZI",
+        "12GEZ",
     ),
     // Between parts of a text the client hears nothing of their ends, and each has the prologue.
     (
