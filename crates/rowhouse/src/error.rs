@@ -58,6 +58,8 @@ pub enum Kind {
     ResultTooLarge,
     /// The same of a statement that changed something, or may have.
     ChangedAndTooLarge,
+    /// The text of a statement is longer than a client's may be; nothing ran.
+    StatementTooLong,
     /// No connection became free in time; nothing ran.
     Overloaded,
     /// The database cannot be reached; nothing ran, or nothing was committed.
@@ -133,6 +135,7 @@ impl Kind {
             Kind::ChangedAndTooLarge => {
                 (SqlState::PROGRAM_LIMIT_EXCEEDED, Exception::DatabaseError)
             }
+            Kind::StatementTooLong => (SqlState::PROGRAM_LIMIT_EXCEEDED, Exception::BadRequest),
             Kind::Overloaded => (SqlState::TOO_MANY_CONNECTIONS, Exception::ServiceUnavailable),
             Kind::Unavailable => (SqlState::CANNOT_CONNECT_NOW, Exception::DatabaseUnavailable),
             Kind::OutcomeUnknown => {
@@ -186,6 +189,7 @@ impl Kind {
         Kind::StatementTimeout,
         Kind::ResultTooLarge,
         Kind::ChangedAndTooLarge,
+        Kind::StatementTooLong,
         Kind::Overloaded,
         Kind::Unavailable,
         Kind::OutcomeUnknown,

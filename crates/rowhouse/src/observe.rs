@@ -344,6 +344,7 @@ pub fn outcome(error: Option<&Error>) -> &'static str {
         | Kind::SecretUnknown
         | Kind::DatabaseUnknown
         | Kind::Invalid
+        | Kind::StatementTooLong
         | Kind::NotSupported
         | Kind::TransactionNotFound
         | Kind::Aborted

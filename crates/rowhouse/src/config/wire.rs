@@ -34,6 +34,8 @@ pub struct Wire {
     pub write_timeout: Duration,
     /// Bytes of one message of a client.
     pub message_bytes_max: usize,
+    /// Bytes of the text of one statement, or of several in one message.
+    pub sql_bytes_max: usize,
     /// Bytes of all prepared statements that one client keeps.
     pub prepared_bytes_max: usize,
     /// The database in whose place operators find the console. `None`: there is none.
@@ -126,6 +128,7 @@ pub fn wire(
         write_timeout: section.duration("write_timeout", SHORTEST..=LONGEST),
         console_database,
         message_bytes_max: section.size("message_bytes_max", 1024..=MESSAGE_BYTES_MAX),
+        sql_bytes_max: section.size("sql_bytes_max", 1024..=MESSAGE_BYTES_MAX),
         prepared_bytes_max: section.size("prepared_bytes_max", 1024..=MESSAGE_BYTES_MAX),
         resource,
         token_secret,

@@ -16,12 +16,12 @@ mod notes;
 mod parts;
 mod pinning;
 mod prepared;
+mod queueing;
 mod relay;
 mod sayings;
 
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -53,9 +53,6 @@ use nature::Judge;
 use pinning::Pinning;
 use relay::Step;
 
-/// A connection that was closed between being lent and being used is replaced this often: after a
-/// restart of the server all that there were may be.
-const CONNECTIONS_TRIED_MAX: usize = 32;
 /// How long a client may take to hear that its session is over.
 const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
 /// The answer to a question about settings.
@@ -227,6 +224,7 @@ impl Session {
             context: target.database.context,
             now: now_unix,
             message_bytes_max: self.config.wire.message_bytes_max,
+            sql_bytes_max: self.config.wire.sql_bytes_max,
             prepared_bytes_max: self.config.wire.prepared_bytes_max,
         });
         let mut conversation = Conversation {
@@ -281,22 +279,12 @@ impl Conversation {
             };
             match step {
                 Step::Connection(_) if self.is_expired() => return Some(expired()),
-                Step::Connection(condition) => {
-                    let asked_at = Instant::now();
-                    self.presence.wait();
-                    // In a box, so that clients that wait for nothing need not hold it.
-                    match Box::pin(self.take_connection(condition)).await {
-                        Ok(()) => self.note_connection(),
-                        Err(error) => {
-                            self.presence.rest();
-                            self.dialogue.refuse_connection(&mut self.incoming, error);
-                        }
-                    }
-                    self.active_at = Instant::now();
-                    let queued = self.active_at.saturating_duration_since(asked_at);
-                    self.note_wait(queued);
-                    self.queued += queued;
-                }
+                // In a box, so that clients that wait for nothing need not hold it.
+                Step::Connection(condition) => match Box::pin(self.queue(condition, key)).await {
+                    Some(Step::Left) => return None,
+                    Some(Step::End(error)) => return Some(error),
+                    _ => {}
+                },
                 Step::Done => self.give_back(),
                 Step::Cancel => self.cancel(),
                 // It may be in one that began while it was waited for.
@@ -378,47 +366,10 @@ impl Conversation {
         })
     }
 
-    async fn take_connection(&mut self, condition: Condition) -> Result<(), Error> {
-        self.session.observer.check_counting()?;
-        let party = self.session.party(&self.principal);
-        let mut turn = Some(self.session.admit(&party)?);
-        self.borrower.party = party;
-        for _ in 0..CONNECTIONS_TRIED_MAX {
-            let mut lease = self.lease(condition).await?;
-            let going_on = self.session.count_as_open();
-            let prologue_unknown = lease.prologue_unknown();
-            let link = lease.link()?.clone();
-            if let Some(mut taken) = link.take_over().await {
-                if poll_fn(|cx| Poll::Ready(taken.is_over(cx))).await {
-                    continue;
-                }
-                self.dialogue.key = link.session_key().cloned();
-                self.dialogue.begin_using(prologue_unknown, condition, lingers(&taken));
-                let (turn, counted) = (turn.take(), false);
-                let _going_on = going_on;
-                self.server = Some(Server { taken, lease, condition, turn, counted, _going_on });
-                return Ok(());
-            }
-        }
-        Err(Error::unavailable("connections are lost as soon as they are used"))
-    }
-
-    /// While an operator has paused the database, a client waits for longer than for its turn.
-    async fn lease(&self, condition: Condition) -> Result<Lease, Error> {
-        let patience = Instant::now() + self.session.config.wire.paused_timeout;
-        loop {
-            self.pool.resumed(patience).await?;
-            let pauses = self.pool.pauses();
-            let leased = self.pool.exclusive(Use::Conversation, condition, &self.borrower).await;
-            if leased.is_ok() || self.pool.pauses() == pauses {
-                return leased;
-            }
-        }
-    }
-
     /// Nothing is outstanding, and the transaction is over.
     fn give_back(&mut self) {
         self.presence.rest();
+        self.pinning.end();
         let traces = self.dialogue.traces;
         self.dialogue.end_using();
         self.dialogue.to_server = BytesMut::new();

@@ -18,6 +18,7 @@ mod portals;
 mod reports;
 mod simple;
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -69,7 +70,10 @@ pub struct Dialogue {
     context: Context,
     now: fn() -> u64,
     message_bytes_max: usize,
+    sql_bytes_max: usize,
     prepared_bytes_max: usize,
+    /// What the next text was found to be, while it waits for a connection.
+    judged: Cell<Option<Nature>>,
     /// What vouches for a tenant on the connection that is being used.
     pub key: Option<SessionKey>,
     /// For PostgreSQL.
@@ -110,6 +114,8 @@ pub struct Dialogue {
     reported: Vec<(usize, String)>,
     /// What SQL has said of it.
     sayings: Sayings,
+    /// What runs is one statement, and stands alone but for what goes before it.
+    lone: bool,
     /// Something of the client's ran since the last end of a segment.
     ran: bool,
     /// Something was sent that no `ReadyForQuery` has ended.
@@ -188,6 +194,8 @@ pub struct Terms {
     pub now: fn() -> u64,
     /// Bytes of one message.
     pub message_bytes_max: usize,
+    /// Bytes of one text.
+    pub sql_bytes_max: usize,
     /// Bytes of all prepared statements.
     pub prepared_bytes_max: usize,
 }
@@ -206,7 +214,9 @@ impl Dialogue {
             now: terms.now,
             key: None,
             message_bytes_max: terms.message_bytes_max,
+            sql_bytes_max: terms.sql_bytes_max,
             prepared_bytes_max: terms.prepared_bytes_max,
+            judged: Cell::new(None),
             to_server: BytesMut::new(),
             to_client: BytesMut::new(),
             pinned: false,
@@ -227,6 +237,7 @@ impl Dialogue {
             completion: None,
             reported: Vec::new(),
             sayings: Sayings::default(),
+            lone: false,
             ran: false,
             in_segment: false,
             waiting: false,
@@ -324,6 +335,7 @@ impl Dialogue {
         {
             drop(incoming.split_to(header.len));
         }
+        self.judged.set(None);
         self.refuse(error, is_query);
     }
 
@@ -351,7 +363,10 @@ impl Dialogue {
             return Ok(Next::Goodbye);
         }
         if !self.held && !self.skipping && needs_connection(header.tag) {
+            // Whatever was found before was of another text.
+            self.judged.set(None);
             if self.answer_alone(incoming.get(..header.len).unwrap_or_default()) {
+                self.judged.set(None);
                 drop(incoming.split_to(header.len));
                 return Ok(Next::Taken);
             }
@@ -359,6 +374,7 @@ impl Dialogue {
         }
         let message = incoming.split_to(header.len).freeze();
         self.take(header.tag, &message)?;
+        self.judged.set(None);
         Ok(Next::Taken)
     }
 

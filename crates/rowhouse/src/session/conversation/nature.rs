@@ -33,6 +33,8 @@ pub struct Nature {
     /// Outside a transaction block it is refused, or does nothing: so says PostgreSQL, if nothing
     /// runs before it.
     pub bare: bool,
+    /// One statement, and not several.
+    pub single: bool,
     /// It has a COPY, which may take a stream.
     pub copies: bool,
     /// It ends a transaction, and what comes next is another one.
@@ -100,6 +102,7 @@ pub fn of(sql: &str) -> Nature {
         opens: one.is_some_and(opens),
         // A cursor WITH HOLD needs no block.
         bare: !lasting && one.is_some_and(needs_block),
+        single: one.is_some(),
         copies: parts.iter().any(|part| part.verb == Verb::Copy),
         ends: one.is_some_and(ends),
         revives: one == Some(Verb::RollbackTo),

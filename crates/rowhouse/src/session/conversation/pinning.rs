@@ -42,6 +42,12 @@ impl Pinning {
         self.tenant.as_ref().map_or(Ok(()), |tenant| self.pool.pins().check(tenant))
     }
 
+    /// The client keeps its connection no more.
+    pub fn end(&self) {
+        self.pinned.set(false);
+        self.pin.replace(None);
+    }
+
     /// The client keeps its connection from now on. Why, the first time.
     pub fn begin(&self, observer: &Observer) -> Option<&'static str> {
         if self.pinned.replace(true) {

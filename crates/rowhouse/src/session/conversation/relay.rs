@@ -187,7 +187,7 @@ impl Conversation {
         }
     }
 
-    fn read_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Step> {
+    pub(super) fn read_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Step> {
         if self.incoming.is_empty() && self.server.is_none() {
             return self.read_silent_client(cx);
         }

@@ -22,6 +22,8 @@ pub fn cases() -> Vec<Case> {
             ("messages", messages),
             ("refused_messages", refused_messages),
             ("long_texts", long_texts),
+            ("texts_that_are_too_long", texts_that_are_too_long),
+            ("what_runs_alone", what_runs_alone),
             ("portals_in_any_order", portals_in_any_order),
             ("errors_in_the_way", errors_in_the_way),
             ("chained_transactions", chained_transactions),
@@ -225,6 +227,77 @@ fn long_texts(stand: &Stand) {
         assert_eq!(client.ask(&sql).shown(), format!("{long};tenant_1"));
     }
     is_fine(&gateway);
+}
+
+/// A text is read before it runs, which takes time from others; a value is not.
+fn texts_that_are_too_long(stand: &Stand) {
+    let gateway = stand.main();
+    let mut client = Client::login(&gateway, "one", "it");
+    let long = format!("select '{}'", "x".repeat(1024 * 1024));
+    for before in ["select 1", "begin"] {
+        client.ask(before);
+        assert_eq!(client.ask(&long).error.unwrap().code.as_str(), "54000");
+        client.ask("rollback");
+        client.send(|buf| {
+            frontend::parse(buf, "", "select 1", &[]).unwrap();
+            frontend::parse(buf, "", &long, &[]).unwrap();
+            frontend::query(buf, &long).unwrap();
+            frontend::sync(buf);
+        });
+        let reply = client.reply();
+        assert_eq!((reply.order.as_str(), reply.error.unwrap().code.as_str()), ("1EZ", "54000"));
+        assert_eq!(client.ask("select distinct tenant from note").shown(), "tenant_1");
+    }
+    // What stands behind it is judged by what it is.
+    client.send(|buf| {
+        frontend::query(buf, "select 1").unwrap();
+        frontend::query(buf, "set app.current_tenant = 'tenant_2'").unwrap();
+        frontend::query(buf, &long).unwrap();
+        frontend::query(buf, "reset all").unwrap();
+    });
+    let codes: Vec<String> = (0..4).map(|_| client.reply().shown()).collect();
+    let codes: Vec<&str> = codes.iter().map(|shown| &shown[..shown.len().min(5)]).collect();
+    assert_eq!(codes, ["1", "42501", "54000", "42501"]);
+    // Ten million bytes as PostgreSQL's text for them.
+    let value = format!("\\x{}", "5a".repeat(10_000_000));
+    client.send(|buf| {
+        frontend::parse(buf, "", "select length($1::bytea), $1::bytea", &[]).unwrap();
+        frontend::bind(buf, "", "", &[frontend::Parameter::text(&value)]).unwrap();
+        frontend::execute(buf, "", 0).unwrap();
+        frontend::sync(buf);
+    });
+    let reply = client.reply();
+    assert_eq!(reply.rows[0][0].as_deref(), Some("10000000"));
+    assert_eq!(reply.rows[0][1].as_ref().map(String::len), Some(value.len()));
+    is_fine(&gateway);
+}
+
+/// What no transaction can hold is refused, and told what to do about it.
+fn what_runs_alone(stand: &Stand) {
+    let gateway = stand.main();
+    for user in ["one", "app"] {
+        let mut client = Client::login(&gateway, user, "it");
+        for sql in ["vacuum note", "create index concurrently on note (body)"] {
+            let error = client.ask(sql).error.unwrap();
+            assert_eq!(error.code.as_str(), "25001", "{error}");
+            assert!(error.message.ends_with("whose principal is \"admin\""), "{error}");
+            client.send(|buf| {
+                frontend::parse(buf, "", sql, &[]).unwrap();
+                frontend::bind(buf, "", "", &[]).unwrap();
+                frontend::execute(buf, "", 0).unwrap();
+                frontend::sync(buf);
+            });
+            assert!(client.reply().shown().ends_with("whose principal is \"admin\""));
+        }
+        // Where PostgreSQL would refuse it anyway, it says so itself.
+        for text in ["begin; vacuum note", "select 1; vacuum note"] {
+            let error = client.ask(text).error.unwrap();
+            assert!(!error.message.contains("admin"), "{error}");
+            client.ask("rollback");
+        }
+    }
+    let mut admin = Client::login(&gateway, "admin", "it");
+    assert_eq!(admin.ask("vacuum note").commands, ["VACUUM"]);
 }
 
 /// What a tenant binds and runs in an order that hides what comes before what. Each is a portal,

@@ -22,6 +22,7 @@ pub fn cases() -> Vec<Case> {
             ("tenants_leave_connections_to_others", tenants_leave_connections_to_others),
             ("who_is_silent_is_let_go", who_is_silent_is_let_go),
             ("connections_are_waited_for", connections_are_waited_for),
+            ("who_waits_may_leave", who_waits_may_leave),
             ("one_client_too_many", one_client_too_many),
             ("a_lost_connection_is_told", a_lost_connection_is_told),
             ("a_stop_lets_transactions_end", a_stop_lets_transactions_end),
@@ -286,4 +287,52 @@ fn a_stop_lets_transactions_end(stand: &Stand) {
     assert!(gateway.process.wait().success());
     let count = "select count(*) from written where mark = 'drained by wire'";
     assert_eq!(Client::login(&stand.main(), "one", "it").ask(count).shown(), "1");
+}
+
+/// Who waits for a connection and leaves, or cancels, waits no more.
+fn who_waits_may_leave(stand: &Stand) {
+    let gateway = gateway(
+        stand,
+        &[
+            ("POOL__SHARDS", "1"),
+            ("POOL__WIRE_CONNECTIONS", "1"),
+            // Longer than anybody here waits.
+            ("POOL__WAIT_TIMEOUT", "10min"),
+            ("WIRE__CONNECTIONS_MAX", "2"),
+        ],
+    );
+    let mut holder = Client::login(&gateway, "one", "it");
+    holder.ask("begin");
+    for len in [10, 500_000] {
+        let mut leaving = Client::login(&gateway, "two", "it");
+        let sql = format!("insert into written values ('tenant_2', '{}')", "x".repeat(len));
+        leaving.send(|buf| frontend::query(buf, &sql).unwrap());
+        drop(leaving);
+        let asked = [("user", "two"), ("database", "it")];
+        wait::until_true("there is room for another client", SOON, || {
+            Client::begin(&gateway, &asked, KEY_SECRET).is_ok()
+        });
+    }
+    let mut cancelling = wait::until("the last one has gone as well", SOON, || {
+        Client::begin(&gateway, &[("user", "two"), ("database", "it")], KEY_SECRET).ok()
+    });
+    cancelling.send(|buf| frontend::query(buf, "select 1").unwrap());
+    let (pid, secret) = cancelling.key.clone();
+    let answered = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // A request that comes before the statement is for nothing.
+            wait::until_true("it is cancelled", SOON, || {
+                let mut client = Client::knock(gateway.pg.unwrap());
+                client.send(|buf| cancel_request(buf, pid, &secret).unwrap());
+                answered.load(std::sync::atomic::Ordering::Relaxed)
+            });
+        });
+        let reply = cancelling.reply();
+        answered.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(reply.error.unwrap().code.as_str(), "57014");
+    });
+    holder.ask("commit");
+    assert_eq!(cancelling.ask("select distinct tenant from note").shown(), "tenant_2");
+    assert_eq!(cancelling.ask("select count(*) from written where mark like 'xx%'").shown(), "0");
 }

@@ -23,7 +23,7 @@ use crate::session::series::Making;
 impl Dialogue {
     /// Parse: on the connection it has no name, whatever the client calls it.
     pub(super) fn parse(&mut self, name: &str, sql: &str, types: Vec<u32>) -> Result<(), Error> {
-        let nature = match (self.judge)(sql, &types) {
+        let nature = match self.judge_next(sql, &types) {
             Ok(nature) => nature,
             Err(error) => {
                 self.refuse(error, false);
@@ -117,6 +117,7 @@ impl Dialogue {
         self.prepare(nature.opens)?;
         self.pass(message, Reply::Execute(Stream::Nothing));
         self.note(nature);
+        self.lone = self.said && !self.ran && self.status == TransactionStatus::Idle;
         self.say(nature.saying);
         if !nature.clean && !nature.control {
             // It goes on in the same portal.

@@ -19,6 +19,10 @@ const FRAME_BODY_MAX: usize = i32::MAX as usize;
 /// The largest of all other frames: 1600 columns with their names, an error with its query.
 const HELD_FRAME_MAX: usize = 64 * 1024 * 1024;
 
+/// What to do about a statement that no transaction can hold.
+const RUNS_ALONE: &str = ", and every statement of a tenant or an application runs in the \
+    transaction that its tenant is said in: run it as a user whose principal is \"admin\"";
+
 /// What became of a segment.
 #[derive(Debug, Clone, Copy)]
 pub struct Spoken {
@@ -283,6 +287,9 @@ impl Dialogue {
     /// An error or a notice. Detail, hint and the rest may hold what is in others' rows, and in a
     /// sealed database nobody answers for who reads it.
     fn tell_report(&mut self, frame: &Bytes) {
+        if self.lone && self.error == Some(SqlState::ACTIVE_SQL_TRANSACTION) {
+            return self.tell_what_runs_alone(frame);
+        }
         if self.context == Context::Standard || self.kind != PrincipalKind::Tenant {
             return self.tell(frame);
         }
@@ -294,6 +301,14 @@ impl Dialogue {
                 write_error(&mut self.to_client, Severity::Error, &Error::internal(error));
             }
         }
+    }
+
+    /// `VACUUM` and its like would stand alone on a connection of the client's own.
+    fn tell_what_runs_alone(&mut self, frame: &Bytes) {
+        let fields = ErrorFields::decode(frame.get(HEADER_LEN..).unwrap_or_default());
+        let Ok(mut error) = fields.map(|fields| fields.to_owned()) else { return self.tell(frame) };
+        error.message.push_str(RUNS_ALONE);
+        write_error(&mut self.to_client, Severity::Error, &Error::sql(error));
     }
 
     /// What was held back until its transaction was committed.

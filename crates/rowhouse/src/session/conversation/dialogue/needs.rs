@@ -9,7 +9,9 @@ use rowhouse_tenancy::principal::PrincipalKind;
 use rowhouse_tenancy::prologue::Context;
 
 use super::Dialogue;
+use crate::error::{Error, Kind};
 use crate::pool::Condition;
+use crate::session::conversation::nature::Nature;
 use crate::session::conversation::prepared::deallocated;
 
 impl Dialogue {
@@ -23,6 +25,26 @@ impl Dialogue {
         }
         self.holding = holds;
         holds
+    }
+
+    /// What the next text is, or why it may not be sent. It is read once, however often that is
+    /// asked.
+    pub(super) fn judge_next(&self, sql: &str, types: &[u32]) -> Result<Nature, Error> {
+        if let Some(nature) = self.judged.get() {
+            return Ok(nature);
+        }
+        let nature = self.judge_text(sql, types)?;
+        self.judged.set(Some(nature));
+        Ok(nature)
+    }
+
+    fn judge_text(&self, sql: &str, types: &[u32]) -> Result<Nature, Error> {
+        if sql.len() > self.sql_bytes_max {
+            let text = "the text of this statement is too long: send values as parameters or by \
+                        COPY, or raise wire.sql_bytes_max";
+            return Err(Error::new(Kind::StatementTooLong, text));
+        }
+        (self.judge)(sql, types)
     }
 
     /// What needs no connection to be answered: what is refused anyway, and the end of a statement
@@ -41,7 +63,7 @@ impl Dialogue {
                     response::ready_for_query(&mut self.to_client, self.status);
                     return true;
                 }
-                match (self.judge)(sql, &[]) {
+                match self.judge_next(sql, &[]) {
                     // PostgreSQL keeps nothing of this client.
                     Ok(nature) if nature.saying.discards && !self.in_segment => {
                         self.prepared.clear();
@@ -52,7 +74,7 @@ impl Dialogue {
                     judged => judged.err(),
                 }
             }
-            Ok(Request::Parse { sql, types, .. }) => (self.judge)(sql, &types).err(),
+            Ok(Request::Parse { sql, types, .. }) => self.judge_next(sql, &types).err(),
             _ => None,
         };
         let Some(error) = refused else { return false };
@@ -66,7 +88,12 @@ impl Dialogue {
         if !self.settings_are_usual() || self.kind == PrincipalKind::Admin {
             return Condition::Pristine;
         }
-        let clean = |sql: &str, types: &[u32]| (self.judge)(sql, types).is_ok_and(|n| n.clean);
+        // The first has been looked at.
+        let mut first = self.judged.get();
+        let mut clean = |sql: &str, types: &[u32]| match first.take() {
+            Some(nature) => nature.clean,
+            None => self.judge_text(sql, types).is_ok_and(|nature| nature.clean),
+        };
         while let Ok(Some((header, body))) = frame::split(incoming, self.message_bytes_max) {
             let known = match Request::decode(header.tag, body) {
                 Ok(Request::Query { sql }) if clean(sql, &[]) => return Condition::Clean,

@@ -29,9 +29,10 @@ impl Dialogue {
         }
         let renew = self.kind == PrincipalKind::Tenant;
         let in_block = self.status == TransactionStatus::InTransaction;
+        let judged = self.judge_next(sql, &[]);
         let cut = || cut(sql, Renewal { renew, in_block });
-        let parts = if self.has_prologue() { cut() } else { Ok(Vec::new()) };
-        let judged = (self.judge)(sql, &[]).and_then(|nature| Ok((nature, parts?)));
+        let parts = if self.has_prologue() && judged.is_ok() { cut() } else { Ok(Vec::new()) };
+        let judged = judged.and_then(|nature| Ok((nature, parts?)));
         let (nature, parts) = match judged {
             Ok(judged) => judged,
             Err(error) => {
@@ -39,6 +40,7 @@ impl Dialogue {
                 return Ok(());
             }
         };
+        self.lone = false;
         self.parts = parts.into();
         if self.parts.is_empty() {
             let between = self.status == TransactionStatus::Idle && !self.in_segment;
@@ -47,6 +49,7 @@ impl Dialogue {
             self.commit(nature.copies, false)?;
             let last = || statements(sql).last().is_some_and(|last| ends(last.verb));
             self.another |= !nature.clean && last();
+            self.lone = self.said && nature.single && between;
             self.say(nature.saying);
         } else {
             self.send_part()?;

@@ -49,6 +49,7 @@ fn terms(kind: PrincipalKind) -> Terms {
         context: Context::Standard,
         now: || 0,
         message_bytes_max: 10_000,
+        sql_bytes_max: 5000,
         prepared_bytes_max: 1000,
     }
 }
