@@ -39,9 +39,19 @@ DIFFERENCES = tomllib.loads((HERE / "differences.toml").read_text()).get("differ
 REASONS = {difference["script"]: difference["reason"] for difference in DIFFERENCES}
 
 
+# What is looked at when a transaction ends, and what no COPY goes into.
+MORE = """
+    create table wire_scripts.late (id bigint unique deferrable initially deferred);
+    create view wire_scripts.seen as select 1::bigint as id;
+    grant select, insert on wire_scripts.late, wire_scripts.seen to app_user;
+"""
+TABLES = "wire_scripts.note, wire_scripts.plain, wire_scripts.late"
+
+
 @pytest.fixture(scope="module")
 def operator():
     with door.schema("wire_scripts"), door.operator() as operator:
+        operator.execute(MORE)
         yield operator
 
 
@@ -51,7 +61,7 @@ def addresses():
 
 
 def answers(operator, address, lines):
-    operator.execute("truncate wire_scripts.note, wire_scripts.plain restart identity")
+    operator.execute(f"truncate {TABLES} restart identity")
     connection = wire.Connection(address, PARAMETERS, door.PASSWORDS["app_user"])
     try:
         assert connection.refusal is None, connection.refusal
