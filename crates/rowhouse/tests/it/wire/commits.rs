@@ -97,6 +97,14 @@ fn copies_are_committed(stand: &Stand) {
             assert_eq!(admin.ask("select count(*) from copied").shown(), rows.to_string());
         }
     }
+    // Who leaves in the middle has written nothing.
+    client.ask("copy copied from stdin");
+    client.send(|buf| {
+        copy_data(buf, b"a\n").unwrap();
+        frontend::terminate(buf);
+    });
+    assert!(client.is_closed());
+    assert_eq!(admin.ask("select count(*) from copied").shown(), rows.to_string());
     admin.ask("drop table copied");
 }
 
