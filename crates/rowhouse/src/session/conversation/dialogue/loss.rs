@@ -72,6 +72,11 @@ impl Dialogue {
         self.in_segment = !is_over;
         (self.waiting, self.holding, self.copying) = (false, false, false);
         (self.ended, self.another, self.said) = (false, false, false);
+        (self.ran, self.lone, self.syncs_in_stream) = (false, false, 0);
+        let (_, changed) = self.sayings.end(true, true);
+        if changed {
+            self.renew_prologue();
+        }
         self.error = None;
         self.completion = None;
         self.expected.clear();
