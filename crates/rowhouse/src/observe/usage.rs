@@ -89,6 +89,7 @@ fn outcome(error: &Error) -> Outcome {
         | Kind::TransactionNotFound
         | Kind::Aborted
         | Kind::TransactionBusy
+        | Kind::StatementTooLong
         | Kind::Protocol
         | Kind::StatementUnknown
         | Kind::StatementExists
