@@ -28,7 +28,7 @@ use crate::config::{self, Config};
 use crate::error::Error;
 use crate::observe::{Event, Observer};
 use crate::registry::Registry;
-use account::{KINDS, Key, Refusal};
+use account::{KINDS, Key, Refusal, nanos};
 
 /// A shard forgets who has not come to it for this long.
 const REMEMBERED: Duration = Duration::from_secs(600);
@@ -98,7 +98,7 @@ impl Admission {
 
     /// Nanoseconds since the beginning.
     fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        nanos(self.started.elapsed())
     }
 
     fn account(&self, key: &Key) -> Arc<Account> {
@@ -107,11 +107,13 @@ impl Admission {
             return Arc::clone(account);
         }
         if accounts.by_key.len() >= accounts.sweep_at {
-            let now = self.now();
-            accounts.by_key.retain(|_, own| Arc::strong_count(own) > 1 || own.is_owing(now));
+            let (now, today) = (self.now(), Calendar::default().today());
+            let needed =
+                |own: &Arc<Account>| Arc::strong_count(own) > 1 || own.is_owing(now, today);
+            accounts.by_key.retain(|_, own| needed(own));
             accounts.sweep_at = (accounts.by_key.len() * 2).max(ACCOUNTS_KEPT);
         }
-        let account = Arc::new(Account::new(Arc::clone(&self.clocks)));
+        let account = Arc::new(Account::new(self.started, Arc::clone(&self.clocks)));
         accounts.by_key.insert(key.clone(), Arc::clone(&account));
         account
     }
@@ -197,9 +199,10 @@ impl Desk {
         party.account.rate_limit(&party.terms, self.admission.now(), &self.calendar)
     }
 
-    /// Charges for what an answer has cost.
+    /// Charges for what ran in a transaction or a conversation; single statements are charged by
+    /// the time that they hold their connection.
     pub fn settle(&self, party: &Party, database: Duration) {
-        party.account.charge(&party.terms, self.admission.now(), database);
+        party.account.charge(&party.terms, database);
     }
 
     /// Forgets who has not come for long.

@@ -329,9 +329,6 @@ impl<'a> Report<'a> {
         bytes_out: usize,
     ) {
         let trace = &self.trace;
-        if let Some(party) = &trace.party {
-            self.door.session.settle(party, &trace.spent);
-        }
         self.door.observer.emit(&Event::Answered(Answered {
             request_id,
             operation: trace.operation.unwrap_or("-"),

@@ -253,8 +253,8 @@ impl Session {
         self.desk.admit(party)
     }
 
-    /// Charges for what an answer has cost.
-    pub fn settle(&self, party: &Party, spent: &Spent) {
+    /// Charges for what ran in a conversation.
+    fn settle(&self, party: &Party, spent: &Spent) {
         self.desk.settle(party, spent.database);
     }
 

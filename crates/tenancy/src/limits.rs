@@ -21,7 +21,7 @@ pub struct Limits {
     pub burst: Option<u32>,
     /// Requests at work at the same time.
     pub concurrency: Option<u32>,
-    /// Open transactions, and connections that stay with a client, at the same time.
+    /// Open transactions of the Data API at the same time.
     pub transactions: Option<u32>,
     /// Requests in a day (UTC).
     pub requests_per_day: Option<u64>,

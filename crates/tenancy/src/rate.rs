@@ -60,7 +60,7 @@ impl Rate {
         let debt = arrival.saturating_sub(now);
         let room = self.tolerance().saturating_sub(debt);
         let remaining = u32::try_from(room / self.interval.max(1)).unwrap_or(u32::MAX);
-        let missing = self.interval.saturating_sub(room);
+        let missing = debt.saturating_add(self.interval).saturating_sub(self.tolerance());
         Standing {
             granted,
             remaining,

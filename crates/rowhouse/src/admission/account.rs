@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rowhouse_tenancy::fair::{Clock, Flow};
 use rowhouse_tenancy::ids::TenantId;
@@ -12,12 +12,15 @@ use rowhouse_tenancy::limits::Limit;
 use rowhouse_tenancy::principal::{Principal, PrincipalKind};
 use rowhouse_tenancy::rate::Meter;
 
-use super::quota::{Calendar, Quota};
+use super::quota::{Calendar, Quota, Today};
 use super::terms::{Party, Terms};
 use crate::error::{Error, Kind};
 
 /// What a connection is expected to be held for by somebody new, in microseconds.
 const FIRST_GUESS: u64 = 1_000;
+/// However long one was held: what is put down for the next has a bound, and nothing less than
+/// [`FIRST_GUESS`] is, so that nobody comes by many small requests to a place for large ones.
+const GUESS_MAX: u64 = 60_000_000;
 /// A guess moves by one part in so many towards what was: one outlier does not decide.
 const GUESS_INERTIA: u64 = 8;
 /// Who has too much at work should wait about as long as something takes.
@@ -36,6 +39,8 @@ pub enum Key {
 /// What one tenant has used.
 #[derive(Debug)]
 pub struct Account {
+    /// When the clock of its meters began.
+    started: Instant,
     clocks: Arc<[Clock; KINDS]>,
     shares: [Share; KINDS],
     rate: Meter,
@@ -109,8 +114,9 @@ impl Key {
 
 impl Account {
     /// Nothing has been used.
-    pub fn new(clocks: Arc<[Clock; KINDS]>) -> Account {
+    pub fn new(started: Instant, clocks: Arc<[Clock; KINDS]>) -> Account {
         Account {
+            started,
             clocks,
             shares: Default::default(),
             rate: Meter::default(),
@@ -137,15 +143,22 @@ impl Account {
         let (Some(clock), Some(share)) = (self.clocks.get(index), self.shares.get(index)) else {
             return (0, 0);
         };
-        let guess = share.guess.load(Ordering::Relaxed);
+        let guess = share.guess.load(Ordering::Relaxed).clamp(FIRST_GUESS, GUESS_MAX);
         (share.flow.begin(clock, terms.weight, guess), guess)
     }
 
-    /// A connection was held for this long; what was put down is set right.
-    pub fn had(&self, kind: Sharing, terms: &Terms, guess: u64, held: Duration) {
+    /// A connection was held for this long; what was put down, if it was waited for, is set right.
+    /// For one statement that is the time that the database worked for it, and charged: also where
+    /// it has failed, or its caller has left.
+    pub fn had(&self, kind: Sharing, terms: &Terms, guess: Option<u64>, held: Duration) {
         let Some(share) = self.shares.get(kind as usize) else { return };
-        let held = u64::try_from(held.as_micros()).unwrap_or(u64::MAX);
-        share.flow.settle(terms.weight, guess, held);
+        if matches!(kind, Sharing::Fast | Sharing::Statement) {
+            self.charge(terms, held);
+        }
+        let held = u64::try_from(held.as_micros()).unwrap_or(u64::MAX).min(GUESS_MAX);
+        if let Some(guess) = guess {
+            share.flow.settle(terms.weight, guess, held);
+        }
         let before = share.guess.load(Ordering::Relaxed);
         let mean = (before.saturating_mul(GUESS_INERTIA - 1).saturating_add(held)) / GUESS_INERTIA;
         share.guess.store(mean.max(1), Ordering::Relaxed);
@@ -257,7 +270,8 @@ impl Account {
     }
 
     /// Charges for the time that the database has worked.
-    pub(super) fn charge(&self, terms: &Terms, now: u64, database: Duration) {
+    pub(super) fn charge(&self, terms: &Terms, database: Duration) {
+        let now = nanos(self.started.elapsed());
         if let Some(cost) = terms.cost {
             // A part of a millisecond counts as one: the database has begun it.
             let millis = u64::try_from(database.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
@@ -266,10 +280,9 @@ impl Account {
     }
 
     /// Whether something that was used still counts.
-    pub(super) fn is_owing(&self, now: u64) -> bool {
+    pub(super) fn is_owing(&self, now: u64, today: Today) -> bool {
         let any = rowhouse_tenancy::rate::Rate::new(1, u32::MAX);
         let owes = |meter: &Meter| meter.look(any, now).refilled_in > Duration::ZERO;
-        let today = Calendar::default().today();
         let used = |quota: &Quota, period: u64| quota.left(period, u64::MAX) != u64::MAX;
         owes(&self.rate)
             || owes(&self.cost)
@@ -368,6 +381,11 @@ impl Refusal {
         let seconds = whole_seconds(self.retry_in).max(1);
         Error::new(kind, format!("{text} Try again in {seconds} s.")).retry_in(self.retry_in)
     }
+}
+
+/// As the meters count.
+pub(super) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Seconds, rounded up: a client that comes earlier comes in vain.

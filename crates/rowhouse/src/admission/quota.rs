@@ -110,11 +110,11 @@ impl Quota {
         max.saturating_sub(self.used.load(Ordering::Relaxed))
     }
 
-    /// A new period begins with nothing used. Whoever is first empties the count; a request that
-    /// comes at that very moment may be counted in the period before.
+    /// A new period begins with nothing used, and none comes back. Whoever is first empties the
+    /// count; a request that comes at that very moment may be counted in the period before.
     fn turn(&self, period: u64) {
-        if self.period.load(Ordering::Relaxed) != period
-            && self.period.swap(period, Ordering::Relaxed) != period
+        if self.period.load(Ordering::Relaxed) < period
+            && self.period.fetch_max(period, Ordering::Relaxed) < period
         {
             self.used.store(0, Ordering::Relaxed);
         }

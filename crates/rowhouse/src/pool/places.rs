@@ -14,6 +14,9 @@ use super::waiting::overloaded;
 use crate::admission::{Party, Sharing};
 use crate::error::{Error, Kind};
 
+/// Who has too many waiting should wait about as long as something takes.
+const RETRY_IN: Duration = Duration::from_secs(1);
+
 /// Places, of which so many are free.
 pub struct Places {
     kind: Sharing,
@@ -31,8 +34,8 @@ struct Waiter {
 pub struct Permit {
     places: Rc<Places>,
     party: Party,
-    /// What was put down for it.
-    guess: u64,
+    /// What was put down for it, if it was waited for.
+    guess: Option<u64>,
     asked_at: Instant,
     since: Instant,
 }
@@ -40,7 +43,10 @@ pub struct Permit {
 /// One that waits. Dropping it, also half-way, ends that.
 struct Waiting<'a> {
     places: &'a Places,
+    party: &'a Party,
     place: Place,
+    /// What was put down for it.
+    guess: u64,
     /// What came of it is in other hands.
     over: bool,
 }
@@ -51,24 +57,17 @@ impl Places {
         Rc::new(Places { kind, free: Cell::new(places), line: RefCell::default(), waiting_max })
     }
 
-    /// Waits for a place.
+    /// Waits for a place. What is had while nobody has to wait is at nobody's cost.
     pub async fn enter(self: &Rc<Places>, party: &Party, until: Instant) -> Result<Permit, Error> {
         let asked_at = Instant::now();
-        let (tag, guess) = party.account.want(self.kind, &party.terms);
-        let entered = self.take_or_wait(party, tag, until).await;
-        let since = match entered {
-            Ok(waited) => {
-                if waited {
-                    Instant::now()
-                } else {
-                    asked_at
-                }
+        let guess = match self.free.get().checked_sub(1) {
+            Some(free) => {
+                self.free.set(free);
+                None
             }
-            Err(error) => {
-                party.account.had_none(self.kind, &party.terms, guess);
-                return Err(error);
-            }
+            None => Some(self.wait(party, until).await?),
         };
+        let since = if guess.is_some() { Instant::now() } else { asked_at };
         let (places, party) = (Rc::clone(self), party.clone());
         Ok(Permit { places, party, guess, asked_at, since })
     }
@@ -78,33 +77,27 @@ impl Places {
         self.line.borrow().len()
     }
 
-    async fn take_or_wait(&self, party: &Party, tag: u64, until: Instant) -> Result<bool, Error> {
-        if self.free.get() > 0 {
-            self.free.set(self.free.get() - 1);
-            party.account.serve(self.kind, tag);
-            return Ok(false);
-        }
-        self.wait(party, tag, until).await.map(|()| true)
-    }
-
-    async fn wait(&self, party: &Party, tag: u64, until: Instant) -> Result<(), Error> {
+    /// Gives what was put down for the place.
+    async fn wait(&self, party: &Party, until: Instant) -> Result<u64, Error> {
         if self.waiting() >= self.waiting_max {
             return Err(overloaded("too many requests wait for a connection"));
         }
         if party.account.waiting() >= party.terms.waiting_max {
             let text = "Too many of your requests wait for a connection. Try again.";
             return Err(Error::new(Kind::Throttled, text)
+                .retry_in(RETRY_IN)
                 .because("admission.waiting_per_tenant_max is reached"));
         }
         let (place_given, given) = oneshot::channel();
+        let (tag, guess) = party.account.want(self.kind, &party.terms);
         let waiter = Waiter { party: party.clone(), place_given };
         let place = self.line.borrow_mut().join(tag, waiter);
         party.account.begin_waiting();
-        let mut waiting = Waiting { places: self, place, over: false };
+        let mut waiting = Waiting { places: self, party, place, guess, over: false };
         match timeout_at(until, given).await {
             Ok(Ok(())) => {
                 waiting.over = true;
-                Ok(())
+                Ok(guess)
             }
             _ => Err(overloaded("no connection became free in time")),
         }
@@ -152,6 +145,7 @@ impl Drop for Waiting<'_> {
         if self.over {
             return;
         }
+        self.party.account.had_none(self.places.kind, &self.party.terms, self.guess);
         let left = self.places.line.borrow_mut().leave(self.place);
         match left {
             Some(waiter) => waiter.party.account.end_waiting(),

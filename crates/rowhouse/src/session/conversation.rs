@@ -40,7 +40,7 @@ use crate::config::Database;
 use crate::error::{Error, Kind};
 use crate::identity::now_unix;
 use crate::net::{ClientStream, Phase};
-use crate::observe::Event;
+use crate::observe::{Event, Spent};
 use crate::pool::{Borrower, Condition, Lease, Occupant, Pool, Use};
 use crate::upstream::{Taken, cancel};
 use beginning::Scope;
@@ -94,6 +94,8 @@ struct Conversation {
     permitted_at: u64,
     /// How long its statements may run, where that is shorter than everybody's.
     own_timeout: Option<Duration>,
+    /// How long it has paused for want of a turn.
+    paused: Duration,
     /// How long what is asked has waited for a connection.
     queued: Duration,
     /// When what PostgreSQL works at was begun.
@@ -114,8 +116,6 @@ struct Server {
     condition: Condition,
     /// The turn of what runs.
     turn: Option<Admitted>,
-    /// An answer of this turn has been given.
-    counted: bool,
     /// For the stop, which waits for transactions.
     _going_on: GoingOn,
 }
@@ -243,6 +243,7 @@ impl Session {
             permitted_at: 0,
             queued: Duration::ZERO,
             own_timeout: self.own_timeout(&target),
+            paused: Duration::ZERO,
             asked_at: None,
             began_at: None,
             bytes: relay::Count::default(),
@@ -295,7 +296,7 @@ impl Conversation {
                 }
                 Step::Late if self.is_out_of_time() => {
                     self.cancel();
-                    self.active_at = Instant::now();
+                    self.asked_at = Some(Instant::now());
                 }
                 Step::Late => {
                     if let Some(error) = self.is_late() {
@@ -342,7 +343,10 @@ impl Conversation {
         } else {
             self.session.config.wire.idle_timeout
         };
-        self.active_at + patience
+        // What a client sends meanwhile does not make its statement run any longer.
+        let own = self.dialogue.is_waiting() && self.own_timeout.is_some();
+        let since = self.asked_at.filter(|_| own).unwrap_or(self.active_at);
+        since + patience
     }
 
     /// Whether a statement has run for longer than this tenant's may.
@@ -414,6 +418,11 @@ impl Conversation {
     /// cancelled and closed.
     async fn part(&mut self) {
         let Some(server) = self.server.take() else { return };
+        if let Some(began) = self.asked_at {
+            // What runs for a client that has left has its price as well.
+            let spent = Spent { database: began.elapsed(), ..Spent::default() };
+            self.session.settle(&self.borrower.party, &spent);
+        }
         if self.dialogue.is_at_rest() && server.taken.incoming.is_empty() {
             let Server { taken, mut lease, .. } = server;
             if self.dialogue.traces.indelible {

@@ -144,7 +144,7 @@ impl Session {
             let each = items.iter().map(|item| item.statement.result_bytes_max);
             terms.bytes_left = each.max().unwrap_or_default();
         }
-        let deadline = Instant::now() + self.limit(at_timeout);
+        let deadline = Instant::now() + self.limit(own, at_timeout);
         let mut outcomes = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             if index > 0 && Instant::now() >= deadline {
@@ -161,7 +161,10 @@ impl Session {
     }
 
     /// How long a statement may run, and all of a call as well.
-    fn limit(&self, at_timeout: AtTimeout) -> Duration {
+    fn limit(&self, target: &Target, at_timeout: AtTimeout) -> Duration {
+        if let Some(own) = self.own_timeout(target) {
+            return own;
+        }
         match at_timeout {
             AtTimeout::Cancel => self.config.limits.statement_timeout,
             AtTimeout::GoOn => self.config.limits.continued_statement_timeout,
@@ -236,10 +239,11 @@ impl Session {
         let prologue = if renew { &transaction.prologue } else { &nothing };
         let mut locals: Vec<Local> = if failed { Vec::new() } else { terms.target.locals() };
         let mut afterwards = Vec::new();
-        let limit = self.limit(terms.at_timeout);
+        let limit = self.limit(&transaction.target, terms.at_timeout);
         if terms.at_timeout == AtTimeout::GoOn && !failed {
             locals.push(statement_timeout_local(limit));
-            afterwards.push(statement_timeout_local(self.limit(AtTimeout::Cancel)));
+            afterwards
+                .push(statement_timeout_local(self.limit(&transaction.target, AtTimeout::Cancel)));
         }
         let words = transaction.words(prologue)?;
         let parse = !words.is_empty() && transaction.prologue_unknown();
@@ -289,7 +293,9 @@ impl Session {
             limit: limit + HUNG_GRACE,
             when_too_large: false,
         };
+        let began = Instant::now();
         let reply = exchange_within(ends, &link, shape, build).await;
+        self.desk.settle(&transaction.target.borrower.party, began.elapsed());
         match &reply {
             Ok(reply) => transaction.status.set(reply.status),
             Err(Failure::NotCommitted(_) | Failure::Lost(_)) => {

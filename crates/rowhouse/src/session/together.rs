@@ -64,6 +64,7 @@ impl Session {
             return Ok(outcomes);
         }
         let longest = self.config.limits.continued_statement_timeout;
+        let longest = self.own_timeout(target).unwrap_or(longest);
         implicit.statement_timeout = Some(longest);
         implicit.limit = longest + HUNG_GRACE;
         self.run_on(target, implicit).await

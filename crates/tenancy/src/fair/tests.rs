@@ -110,7 +110,7 @@ fn ten_thousand_with_uneven_load_get_their_weighted_shares() {
     let of = |index: u32| {
         let weight = [1, 2, 5, 10][index as usize % 4];
         let cost = 500 + u64::from(index.wrapping_mul(2_654_435_761) % 300);
-        Caller::new(weight, cost, 1 + index as usize % 3)
+        Caller::new(weight, cost, 2 + index as usize % 3)
     };
     let mut callers: Vec<Caller> = (0..10_000).map(of).collect();
     // Some fifty requests of those with the least weight: one more or less is two in a hundred.

@@ -52,6 +52,8 @@ fn what_is_charged_afterwards_is_paid_back_first() {
     // Three seconds' worth, of which one second may be owed.
     meter.charge(rate, 0, 3000);
     assert!(!meter.look(rate, 0).granted);
+    // A millisecond beyond what may be owed.
+    assert_eq!(meter.look(rate, 0).retry_in, Duration::from_millis(2001));
     assert!(!meter.look(rate, 1999 * MS).granted);
     assert!(meter.look(rate, 2001 * MS).granted);
     assert_eq!(meter.look(rate, 9000 * MS).remaining, 1000);

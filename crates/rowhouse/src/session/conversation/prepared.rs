@@ -17,6 +17,8 @@ use crate::error::{Error, Kind};
 
 /// What one statement costs beyond its text and name.
 const OVERHEAD_BYTES: usize = 200;
+/// A longer text is no DEALLOCATE that a driver sends, and is looked at as any other.
+const DEALLOCATE_BYTES_MAX: usize = 1024;
 
 /// A prepared statement as its client knows it.
 #[derive(Debug)]
@@ -99,6 +101,9 @@ fn cost(name: &str, statement: &ClientStatement) -> usize {
 
 /// The one statement that a text forgets by DEALLOCATE, if that is all it does.
 pub fn deallocated(sql: &str) -> Option<String> {
+    if sql.len() > DEALLOCATE_BYTES_MAX {
+        return None;
+    }
     let mut tokens = scan::significant(sql);
     if !tokens.next()?.is_word("deallocate") {
         return None;

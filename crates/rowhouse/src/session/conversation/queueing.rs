@@ -68,8 +68,8 @@ impl Conversation {
             Ok(Ok(Found { lease, link, taken, prologue_unknown })) => {
                 self.dialogue.key = link.session_key().cloned();
                 self.dialogue.begin_using(prologue_unknown, condition, lingers(&taken));
-                let (counted, _going_on) = (false, self.session.count_as_open());
-                self.server = Some(Server { taken, lease, condition, turn, counted, _going_on });
+                let _going_on = self.session.count_as_open();
+                self.server = Some(Server { taken, lease, condition, turn, _going_on });
                 self.note_connection();
                 None
             }

@@ -127,6 +127,14 @@ impl Conversation {
 
     /// The connection is lost: the client goes on without it, or its session ends.
     fn lose(&mut self, reason: &str) -> Result<(), Step> {
+        if self.dialogue.is_at_rest() && self.dialogue.outlives_loss() {
+            // Between two segments there is nobody to tell: what was asked has its answer.
+            let _ = self.dialogue.loss(reason);
+            self.dialogue.end_using();
+            self.server = None;
+            self.presence.rest();
+            return Ok(());
+        }
         let error = self.dialogue.loss(reason);
         // An error that is not the end says to everybody that nothing was done.
         if error.kind() == Kind::OutcomeUnknown || !self.dialogue.outlives_loss() {
@@ -152,6 +160,7 @@ impl Conversation {
                 if let Some(error) = self.is_refused() {
                     return Err(Step::End(error));
                 }
+                self.take_turn()?;
             }
             let before = self.incoming.len();
             let next = self.dialogue.next(&mut self.incoming).map_err(Step::End)?;
@@ -224,31 +233,37 @@ impl Conversation {
             bytes_out: outgoing,
         }));
         self.session.settle(&self.borrower.party, &spent);
-        self.done().or_else(|| self.next_turn())
+        if let Some(server) = &mut self.server {
+            server.turn = None;
+        }
+        self.done()
     }
 
     fn done(&self) -> Option<Step> {
         self.dialogue.is_done_with_connection().then_some(Step::Done)
     }
 
-    /// The client keeps its connection, in a transaction or for good, and may go on at once: what
-    /// it has just had counts as its turn, and if that was too much it has to pause. Refused it is
-    /// only where pausing would not help.
-    fn next_turn(&mut self) -> Option<Step> {
-        let server = self.server.as_mut()?;
-        if !std::mem::replace(&mut server.counted, true) {
-            return None;
-        }
-        server.turn = None;
+    /// Who keeps a connection, in a transaction or for good, asks for a turn with each segment. Not
+    /// getting one it pauses, which gives nothing away that others wait for; where that does not
+    /// help, its session ends.
+    fn take_turn(&mut self) -> Result<(), Step> {
+        let Some(server) = self.server.as_mut().filter(|server| server.turn.is_none()) else {
+            return Ok(());
+        };
         let party = self.session.party(&self.principal);
         match self.session.admit(&party) {
             Ok(turn) => {
+                self.borrower.party = party;
                 server.turn = Some(turn);
-                None
+                self.paused = Duration::ZERO;
+                Ok(())
             }
             Err(error) => match error.retry_time() {
-                Some(time) if time <= PAUSE_MAX => Some(Step::Pause(time)),
-                _ => Some(Step::End(error)),
+                Some(time) if self.paused + time <= PAUSE_MAX => {
+                    self.paused += time;
+                    Err(Step::Pause(time))
+                }
+                _ => Err(Step::End(error)),
             },
         }
     }

@@ -10,7 +10,7 @@ use rowhouse_tenancy::principal::PrincipalKind;
 use super::expected::{Closing, Reply};
 use super::{Dialogue, encode};
 use crate::error::Error;
-use crate::session::conversation::nature::{ends, opens};
+use crate::session::conversation::nature::{Nature, ends, opens};
 use crate::session::conversation::parts::{Renewal, cut, leaves_traces};
 use crate::session::conversation::prepared::deallocated;
 
@@ -29,7 +29,13 @@ impl Dialogue {
         }
         let renew = self.kind == PrincipalKind::Tenant;
         let in_block = self.status == TransactionStatus::InTransaction;
-        let judged = self.judge_next(sql, &[]);
+        // What was found before the client waited for its connection may have changed since: others
+        // of its tenant may keep as many as they may by now.
+        let again = |nature: Nature| match nature.lasting && !self.pinned {
+            true => (self.judge)(sql, &[]),
+            false => Ok(nature),
+        };
+        let judged = self.judge_next(sql, &[]).and_then(again);
         let cut = || cut(sql, Renewal { renew, in_block });
         let parts = if self.has_prologue() && judged.is_ok() { cut() } else { Ok(Vec::new()) };
         let judged = judged.and_then(|nature| Ok((nature, parts?)));
