@@ -43,6 +43,8 @@ class Secure:
         settings = {
             "HTTP__LISTEN": "127.0.0.1:0",
             "ADMIN__LISTEN": "127.0.0.1:0",
+            # The one beside the configuration is that of the gateway that runs.
+            "USAGE__JOURNAL_DIR": str(folder / "usage"),
             "HTTP__TLS_CERTIFICATE_FILE": str(folder / "server.pem"),
             "HTTP__TLS_KEY_FILE": str(folder / "server.key"),
         }

@@ -31,6 +31,8 @@ before(async () => {
     ROWHOUSE_HTTP__LISTEN: "127.0.0.1:0",
     ROWHOUSE_ADMIN__LISTEN: "127.0.0.1:0",
     ROWHOUSE_WIRE__LISTEN: "127.0.0.1:0",
+    // The one beside the configuration is that of the gateway that runs.
+    ROWHOUSE_USAGE__JOURNAL_DIR: join(folder, "usage"),
     ROWHOUSE_WIRE__TLS_CERTIFICATE_FILE: join(folder, "server.pem"),
     ROWHOUSE_WIRE__TLS_KEY_FILE: join(folder, "server.key"),
     ROWHOUSE_WIRE__CHANNEL_BINDING: "require",

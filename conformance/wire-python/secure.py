@@ -50,6 +50,8 @@ class SecureDoor:
             "HTTP__LISTEN": "127.0.0.1:0",
             "ADMIN__LISTEN": "127.0.0.1:0",
             "WIRE__LISTEN": "127.0.0.1:0",
+            # The one beside the configuration is that of the gateway that runs.
+            "USAGE__JOURNAL_DIR": str(folder / "usage"),
             "WIRE__TLS_CERTIFICATE_FILE": str(folder / "server.pem"),
             "WIRE__TLS_KEY_FILE": str(folder / "server.key"),
             "WIRE__TLS_CLIENT_AUTH": "optional",

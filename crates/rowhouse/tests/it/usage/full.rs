@@ -30,8 +30,9 @@ fn counts_in_memory(stand: &Stand) {
         person.execute("select 1").ok();
     }
     let told = || gateway.metric("rowhouse_usage_troubles_total", "journal") > 0.0;
+    wait::until_true("the metrics say so", SOON, told);
+    let told = || gateway.process.log().contains("journal_bytes_max is reached");
     wait::until_true("the log says so", SOON, told);
-    assert!(gateway.process.log().contains("journal_bytes_max is reached"));
     assert!(gateway.process.stop().success());
     assert_eq!(meter.sum(), MANY, "a good end adds up memory as well");
     assert_eq!(meter.report(&[])["usage"][0]["tenant"], "tenant_1");
