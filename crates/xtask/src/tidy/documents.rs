@@ -21,12 +21,21 @@ pub fn documents(files: &[File]) -> Vec<Finding> {
         }
     }
     let places = places(files);
+    findings.extend(files.iter().filter_map(conflict));
     for file in files.iter().filter(|file| file.path.ends_with(".md")) {
         findings.extend(too_long(file));
         findings.extend(changelog(file));
         findings.extend(dead_links(file, &places));
     }
     findings
+}
+
+/// No compiler reads documents and configurations: what a merge has left there stays.
+fn conflict(file: &File) -> Option<Finding> {
+    let marks = [["<"; 7].concat() + " ", [">"; 7].concat() + " "];
+    let is_mark = |line: &str| marks.iter().any(|mark| line.starts_with(mark.as_str()));
+    let line = file.text.lines().position(is_mark)?;
+    Some(Finding::new(file, line + 1, "conflict", "is what a merge left: decide which it is"))
 }
 
 fn too_long(file: &File) -> Option<Finding> {

@@ -102,6 +102,8 @@ fn documents() {
         assert_eq!(rules(path, text), *expected, "{path}: {text}");
     }
     assert_eq!(rules("STYLE.md", &"a\n".repeat(151)), ["document:0"]);
+    let left = format!("a = 1\n{} main\n", "<".repeat(7));
+    assert_eq!(rules("examples/a.toml", &left), ["conflict:2"]);
     assert!(check(&[]).iter().any(|finding| finding.path == "README.md"));
 }
 

@@ -419,7 +419,14 @@ impl Server {
                 self.fail("57014");
                 self.skipping = !self.in_query;
             }
-            other => panic!("{other:?} in the middle of a COPY stream"),
+            // "unexpected message type during COPY from stdin": only whom the server has lied to
+            // says such a thing.
+            _ => {
+                self.copying = false;
+                self.texts.clear();
+                self.fail("08P01");
+                self.skipping = !self.in_query;
+            }
         }
         if self.in_query {
             self.run_texts();
